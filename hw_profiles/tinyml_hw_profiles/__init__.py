@@ -1,0 +1,1 @@
+"""The bundled hardware profiles: one YAML file per microcontroller, each figure with its datasheet."""

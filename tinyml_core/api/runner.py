@@ -1,0 +1,94 @@
+"""Runners: machines, emulated or real, that execute a linked binary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from tinyml_core.api.cost_model import Basis
+from tinyml_core.hardware.profile import HardwareProfile
+
+Array = npt.NDArray[np.generic]
+
+
+@dataclass(frozen=True)
+class Cycles:
+    """Core cycles at zero wait states: best estimate ``core`` between ``low`` and ``high``; ``model`` names the table."""
+
+    core: int
+    low: int
+    high: int
+    model: str
+
+
+@dataclass(frozen=True)
+class FunctionProfile:
+    """What one function of the binary cost, callees not included."""
+
+    symbol: str
+    instructions: int
+    cycles: int
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One call of a function.
+
+    ``instructions_basis`` is "measured" where they were counted one by one. ``stack_bytes`` is the high-water mark below
+    the stack pointer at the call.
+    """
+
+    instructions: int
+    instructions_basis: Basis
+    cycles: Cycles
+    stack_bytes: int
+    functions: tuple[FunctionProfile, ...]
+
+
+class Device(Protocol):
+    """A binary loaded into a machine."""
+
+    def address(self, symbol: str) -> int:
+        """Address of a symbol; raises :class:`~tinyml_core.errors.InputError` when the binary has none."""
+        ...
+
+    def write(self, address: int, data: bytes) -> None:
+        """Copy bytes into the device's memory."""
+        ...
+
+    def read(self, address: int, size: int) -> bytes:
+        """Copy bytes out of the device's memory."""
+        ...
+
+    def call(self, symbol: str, arguments: Sequence[int], *, profile: bool = False) -> tuple[int, Measurement | None]:
+        """Call a function and return its result; with ``profile`` also what it cost.
+
+        Raises:
+            DeviceFault: the program left its memory, executed nonsense or ran past the time limit.
+        """
+        ...
+
+
+@runtime_checkable
+class Runner(Protocol):
+    """Loads binaries."""
+
+    def load(self, binary: Path, profile: HardwareProfile) -> Device:
+        """Reset the machine and load ``binary``.
+
+        Raises:
+            ToolchainError: the machine is not available; the message says what to install.
+            UnsupportedError: the machine does not know the profile's core.
+        """
+        ...
+
+
+def layer_costs(measurement: Measurement, layers: Sequence[str]) -> Mapping[str, FunctionProfile]:
+    """The profile rows of the layer functions, by symbol."""
+    wanted = set(layers)
+    return {row.symbol: row for row in measurement.functions if row.symbol in wanted}

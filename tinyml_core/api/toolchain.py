@@ -1,0 +1,45 @@
+"""Toolchains: compilers that turn generated sources into a linked binary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from tinyml_core.hardware.profile import HardwareProfile
+
+
+@dataclass(frozen=True)
+class Binary:
+    """A linked program and its size: ``code`` and ``constants`` lie in flash, ``static`` (.data and .bss) in SRAM."""
+
+    path: Path
+    code: int
+    constants: int
+    static: int
+    compiler: str
+    """Name and version, for the report."""
+
+
+@runtime_checkable
+class Toolchain(Protocol):
+    """A cross compiler and linker."""
+
+    def missing(self) -> str | None:
+        """None when usable, else one sentence: what is missing and how to install it."""
+        ...
+
+    def build(
+        self, sources: Sequence[Path], binary: Path, profile: HardwareProfile, *, region: str, stack: int
+    ) -> Binary:
+        """Compile and link ``sources`` (headers lie beside them) for ``profile``, data in ``region``.
+
+        Start-up code and a linker script that enforces the profile's regions are the toolchain's; ``stack`` bytes are
+        kept free for the stack.
+
+        Raises:
+            CapacityError: a region overflows; the message names it and says by how many bytes.
+            ToolchainError: the compiler refused a source, or is not there.
+        """
+        ...

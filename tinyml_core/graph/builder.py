@@ -1,0 +1,77 @@
+"""GraphBuilder: write a graph node by node; output shapes are inferred.
+
+::
+
+    b = GraphBuilder("demo")
+    x = b.input("image", (1, 8, 8, 1), DType.FLOAT32)
+    y = b.node(Conv2D(padding=(1, 1, 1, 1)), [x, b.constant("w", weights)], name="stem")
+    graph = b.build([y])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tinyml_core.errors import GraphError
+from tinyml_core.graph.graph import Graph, Node, Rounding
+from tinyml_core.graph.operator import Broken, Operator
+from tinyml_core.graph.tensor import Array, DType, Quantization, Tensor
+
+
+class GraphBuilder:
+    """Collects tensors and nodes; tensor names are the handles it hands out."""
+
+    def __init__(self, name: str, rounding: Rounding = Rounding.SINGLE) -> None:
+        self._name, self._rounding = name, rounding
+        self._tensors: dict[str, Tensor] = {}
+        self._nodes: list[Node] = []
+        self._inputs: list[str] = []
+
+    def tensor(self, name: str) -> Tensor:
+        """The tensor behind a handle."""
+        return self._tensors[name]
+
+    def input(self, name: str, shape: Sequence[int], dtype: DType, quantization: Quantization | None = None) -> str:
+        """Add a graph input and return its handle."""
+        self._inputs.append(self._add(Tensor(name, tuple(shape), dtype, quantization)))
+        return self._inputs[-1]
+
+    def constant(self, name: str, data: Array, quantization: Quantization | None = None) -> str:
+        """Add a constant and return its handle; the type is that of ``data``."""
+        dtype = DType(data.dtype.name)
+        return self._add(Tensor(name, tuple(int(size) for size in data.shape), dtype, quantization, data))
+
+    def zeros(self, name: str, shape: Sequence[int]) -> str:
+        """Add a float32 constant of zeros that takes no memory: the parameters of a network not trained yet."""
+        return self.constant(name, np.broadcast_to(np.float32(0), tuple(shape)))
+
+    def node(
+        self, op: Operator, inputs: Sequence[str], *, name: str = "", quantization: Quantization | None = None
+    ) -> str:
+        """Add a node with one output, named after the node, and return the output's handle.
+
+        Raises:
+            GraphError: the inputs do not suit the operator.
+        """
+        name = name or f"{op.kind}_{len(self._nodes)}"
+        try:
+            (inferred,) = op.infer([self._tensors[handle] for handle in inputs])
+        except Broken as error:
+            raise GraphError(str(error), place=f"node {name!r} ({op.kind})") from None
+        output = self._add(Tensor(name, inferred.shape, inferred.dtype, quantization))
+        self._nodes.append(Node(name, op, tuple(inputs), (output,)))
+        return output
+
+    def build(self, outputs: Sequence[str]) -> Graph:
+        """Return the finished graph, not verified yet."""
+        return Graph(
+            self._name, dict(self._tensors), tuple(self._nodes), tuple(self._inputs), tuple(outputs), self._rounding
+        )
+
+    def _add(self, tensor: Tensor) -> str:
+        if tensor.name in self._tensors:
+            raise GraphError("a tensor of this name exists already", place=f"tensor {tensor.name!r}")
+        self._tensors[tensor.name] = tensor
+        return tensor.name

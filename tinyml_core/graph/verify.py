@@ -1,0 +1,108 @@
+"""The verifier: every rule a graph must keep, each broken one told with the node or tensor that breaks it."""
+
+from __future__ import annotations
+
+import math
+
+from tinyml_core.errors import GraphError
+from tinyml_core.graph.graph import Graph, Node
+from tinyml_core.graph.operator import Broken
+from tinyml_core.graph.tensor import DType, Tensor
+
+LARGEST_TENSOR = 1 << 31
+"""Bytes above which a tensor is refused: no microcontroller addresses it, and a hostile file may claim it."""
+
+
+def verify(graph: Graph) -> Graph:
+    """Return ``graph`` when every rule holds.
+
+    Raises:
+        GraphError: names the first node or tensor that breaks a rule.
+    """
+    if not graph.outputs:
+        raise GraphError("has no outputs", place=f"graph {graph.name!r}")
+    for key, tensor in graph.tensors.items():
+        if key != tensor.name:
+            raise GraphError(f"is filed under the name {key!r}", place=f"tensor {tensor.name!r}")
+        _verify_tensor(tensor)
+    known = {name for name, tensor in graph.tensors.items() if tensor.data is not None}
+    for name in graph.inputs:
+        if name not in graph.tensors or name in known:
+            raise GraphError("is no variable of the graph", place=f"graph input {name!r}")
+        known.add(name)
+    names: set[str] = set()
+    for node in graph.nodes:
+        if node.name in names:
+            raise GraphError("another node has the same name", place=_place(node))
+        names.add(node.name)
+        _verify_node(graph, node, known)
+        known.update(node.outputs)
+    for name in graph.outputs:
+        if name not in known:
+            raise GraphError("is never computed", place=f"graph output {name!r}")
+    return graph
+
+
+def _place(node: Node) -> str:
+    return f"node {node.name!r} ({node.op.kind})"
+
+
+def _verify_node(graph: Graph, node: Node, known: set[str]) -> None:
+    least, greatest = node.op.arity
+    if not least <= len(node.inputs) <= greatest:
+        raise GraphError(f"has {len(node.inputs)} inputs, takes {least} to {greatest}", place=_place(node))
+    for name in node.inputs:
+        if name not in graph.tensors:
+            raise GraphError(f"reads tensor {name!r}, which does not exist", place=_place(node))
+        if name not in known:
+            raise GraphError(f"reads tensor {name!r} before it is computed", place=_place(node))
+    for name in node.outputs:
+        if name not in graph.tensors:
+            raise GraphError(f"writes tensor {name!r}, which does not exist", place=_place(node))
+        if name in known:
+            raise GraphError(f"writes tensor {name!r}, which has a value already", place=_place(node))
+    try:
+        inferred = node.op.infer(graph.inputs_of(node))
+    except Broken as error:
+        raise GraphError(str(error), place=_place(node)) from None
+    if len(inferred) != len(node.outputs):
+        raise GraphError(f"has {len(node.outputs)} outputs, computes {len(inferred)}", place=_place(node))
+    for tensor, (shape, dtype) in zip(graph.outputs_of(node), inferred, strict=True):
+        if (tensor.shape, tensor.dtype) != (shape, dtype):
+            raise GraphError(
+                f"computes {dtype.value}{list(shape)}, but tensor {tensor.name!r} is declared "
+                f"{tensor.dtype.value}{list(tensor.shape)}",
+                place=_place(node),
+            )
+
+
+def _verify_tensor(tensor: Tensor) -> None:
+    place = f"tensor {tensor.name!r}"
+    if any(size < 1 for size in tensor.shape):
+        raise GraphError(f"has shape {list(tensor.shape)}; sizes start at 1", place=place)
+    if tensor.bytes > LARGEST_TENSOR:
+        raise GraphError(f"claims {tensor.bytes} bytes, the limit is {LARGEST_TENSOR}", place=place)
+    if tensor.data is not None and (tensor.data.shape, tensor.data.dtype) != (tensor.shape, tensor.dtype.numpy):
+        raise GraphError(f"its data has shape {list(tensor.data.shape)} and type {tensor.data.dtype}", place=place)
+    quantization = tensor.quantization
+    if quantization is None:
+        if tensor.dtype in (DType.INT8, DType.UINT8, DType.INT16):
+            raise GraphError(f"is {tensor.dtype.value} without a scale", place=place)
+        return
+    if not tensor.dtype.is_integer:
+        raise GraphError(f"is {tensor.dtype.value} and cannot have a scale", place=place)
+    if not all(math.isfinite(scale) and scale > 0 for scale in quantization.scale):
+        raise GraphError("has a scale that is not a positive finite number", place=place)
+    count = 1
+    if quantization.axis is not None:
+        if not 0 <= quantization.axis < len(tensor.shape):
+            raise GraphError(f"is quantised along axis {quantization.axis}, which it does not have", place=place)
+        count = tensor.shape[quantization.axis]
+    if len(quantization.scale) != count or len(quantization.zero_point) != count:
+        raise GraphError(
+            f"has {len(quantization.scale)} scales and {len(quantization.zero_point)} zero points, needs {count}",
+            place=place,
+        )
+    low, high = tensor.dtype.limits
+    if not all(low <= point <= high for point in quantization.zero_point):
+        raise GraphError(f"has a zero point outside {low}..{high}", place=place)

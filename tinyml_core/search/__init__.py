@@ -1,0 +1,1 @@
+"""Search: candidates, trials, budgets, the journal and the resilient evaluation of proposals."""
