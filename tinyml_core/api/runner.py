@@ -18,7 +18,7 @@ Array = npt.NDArray[np.generic]
 
 @dataclass(frozen=True)
 class Cycles:
-    """Core cycles at zero wait states: best estimate ``core`` between ``low`` and ``high``; ``model`` names the table."""
+    """Core cycles at zero wait states: estimate ``core`` between ``low`` and ``high``; ``model`` names the table."""
 
     core: int
     low: int
@@ -39,8 +39,8 @@ class FunctionProfile:
 class Measurement:
     """One call of a function.
 
-    ``instructions_basis`` is "measured" where they were counted one by one. ``stack_bytes`` is the high-water mark below
-    the stack pointer at the call.
+    ``instructions_basis`` is "measured" where they were counted one by one. ``stack_bytes`` is the high-water mark
+    below the stack pointer at the call.
     """
 
     instructions: int

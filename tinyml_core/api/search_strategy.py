@@ -1,7 +1,7 @@
 """Search strategies: how to choose the next candidate.
 
-A strategy proposes (*ask*) and hears results (*tell*). The core runs the evaluations, in parallel and possibly elsewhere,
-checks every limit, and tells results in the order of the proposals, so that a search is reproducible.
+A strategy proposes (*ask*) and hears results (*tell*). The core runs the evaluations, in parallel and possibly
+elsewhere, checks every limit, and tells results in the order of the proposals, so that a search is reproducible.
 """
 
 from __future__ import annotations

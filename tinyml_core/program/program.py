@@ -7,6 +7,7 @@ what the generated C declares, byte for byte; ``lower_bound`` is what no placeme
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from tinyml_core.graph.graph import Graph, Node
@@ -20,17 +21,19 @@ Objective = Literal["latency", "sram"]
 class Buffer:
     """Bytes of the arena, alive from step ``first`` to step ``last`` inclusive.
 
-    Holds ``tensors`` one after the other when operators work in place, or the scratch of one step (no tensors).
+    Holds one ``tensor``, or the scratch of one step (``tensor`` is None). An operator that works in place gives its
+    output a buffer at the offset of its input's; ``shares`` names the first buffer of such a chain.
     """
 
     name: str
-    tensors: tuple[str, ...]
+    tensor: str | None
     size: int
     alignment: int
     first: int
     last: int
     offset: int
     region: str
+    shares: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,14 +61,33 @@ class Program:
 
     def buffer_of(self, tensor: str) -> Buffer:
         """The buffer that holds a variable tensor; raises KeyError for constants."""
-        for buffer in self.buffers:
-            if tensor in buffer.tensors:
-                return buffer
-        raise KeyError(tensor)
+        return self._by_tensor[tensor]
 
     def buffer(self, name: str) -> Buffer:
-        """The buffer of that name."""
-        return next(buffer for buffer in self.buffers if buffer.name == name)
+        """The buffer of that name; raises KeyError when there is none."""
+        return self._by_name[name]
+
+    def live_bytes(self, step: int) -> int:
+        """Bytes that hold something while ``step`` runs; what operators share counts once."""
+        heights: dict[str, int] = {}
+        for buffer in self.buffers:
+            if buffer.first <= step <= buffer.last:
+                chain = buffer.shares or buffer.name
+                heights[chain] = max(heights.get(chain, 0), buffer.size)
+        return sum(heights.values())
+
+    @property
+    def binding_step(self) -> int:
+        """The step that needs the most memory, the first of equals."""
+        return max(range(len(self.steps)), key=self.live_bytes, default=0)
+
+    @cached_property
+    def _by_tensor(self) -> dict[str, Buffer]:
+        return {buffer.tensor: buffer for buffer in self.buffers if buffer.tensor is not None}
+
+    @cached_property
+    def _by_name(self) -> dict[str, Buffer]:
+        return {buffer.name: buffer for buffer in self.buffers}
 
     @property
     def cycles(self) -> float:

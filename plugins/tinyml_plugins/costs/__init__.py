@@ -1,0 +1,1 @@
+"""Cost models: what a network costs on a microcontroller, before anything is compiled."""

@@ -1,0 +1,1 @@
+"""Where evaluations run: worker processes, threads, this very thread, or a Dask cluster."""

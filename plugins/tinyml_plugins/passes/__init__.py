@@ -1,0 +1,1 @@
+"""Passes: rewritings of a graph that keep what it computes."""

@@ -1,0 +1,1 @@
+"""Cross compilers, an emulated Cortex-M and the timing tables of its cores."""

@@ -1,0 +1,69 @@
+"""Makefile writer: what a user needs to build the generated sources by hand, with plain ``make``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tinyml_core.api.generator import GeneratedCode
+from tinyml_core.program.program import Program
+from tinyml_plugins.simulator.compiler import COMPILE_FLAGS, LINK_FLAGS
+from tinyml_plugins.simulator.cores import gcc_flags
+from tinyml_plugins.simulator.firmware import LINKER_SCRIPT, STARTUP, linker_script, startup_source
+from tinyml_plugins.simulator.gcc import GCC_LIBRARIES, GCC_LINK
+
+_MAKEFILE = """\
+# make                   builds firmware.elf with arm-none-eabi-gcc
+# make CC=/path/to/gcc   takes another GCC for Arm
+CC = arm-none-eabi-gcc
+OPTIMISATION = {optimisation}
+TARGET = {target}
+CFLAGS = $(TARGET) $(OPTIMISATION) {compile}
+LDFLAGS = $(TARGET) {link} -T {script}
+LDLIBS = {libraries}
+OBJECTS = {objects}
+
+firmware.elf: $(OBJECTS) {script}
+\t$(CC) $(LDFLAGS) $(OBJECTS) $(LDLIBS) -o $@
+
+%.o: %.c {headers}
+\t$(CC) $(CFLAGS) -c $< -o $@
+
+.PHONY: clean
+clean:
+\trm -f firmware.elf $(OBJECTS)
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MakefileWriter:
+    """Writes ``Makefile``, the linker script and the start-up code."""
+
+    stack: int = 4096
+    """Bytes kept for the stack."""
+    optimisation: str = "-O3"
+    """Optimisation level of the compiler."""
+
+    def write(self, code: GeneratedCode, program: Program) -> Mapping[str, str]:
+        """The three files; ``make`` beside the generated sources then gives ``firmware.elf``.
+
+        Raises:
+            UnsupportedError: the program's core is unknown here.
+        """
+        profile = program.profile
+        sources = [STARTUP, *code.library, code.example]
+        makefile = _MAKEFILE.format(
+            optimisation=self.optimisation,
+            target=" ".join(gcc_flags(profile)),
+            compile=" ".join(COMPILE_FLAGS),
+            link=" ".join((*GCC_LINK, *LINK_FLAGS)),
+            script=LINKER_SCRIPT,
+            libraries=" ".join(GCC_LIBRARIES),
+            objects=" ".join(f"{source.removesuffix('.c')}.o" for source in sources),
+            headers=" ".join(sorted(name for name in code.files if name.endswith(".h"))),
+        )
+        return {
+            "Makefile": makefile,
+            LINKER_SCRIPT: linker_script(profile, program.region, self.stack),
+            STARTUP: startup_source(profile),
+        }

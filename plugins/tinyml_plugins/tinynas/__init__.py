@@ -1,0 +1,1 @@
+"""Neural architecture search: spaces of small networks, and strategies to search them."""

@@ -1,0 +1,37 @@
+"""What the training plugin provides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from tinyml_core.component import Component
+from tinyml_core.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from tinyml_core.api.evaluator import Evaluator
+    from tinyml_core.api.quantizer import Quantizer
+
+
+@hookimpl
+def tinyml_evaluators() -> Iterable[Component[Evaluator]]:
+    """Return the evaluator that trains."""
+    return [
+        Component(
+            "training",
+            "tinyml_plugins.training.evaluator:Training",
+            "trains the network for a fixed number of steps on one thread",
+        )
+    ]
+
+
+@hookimpl
+def tinyml_quantizers() -> Iterable[Component[Quantizer]]:
+    """Return the quantiser that trains."""
+    return [
+        Component(
+            "qat",
+            "tinyml_plugins.training.quantization_aware:QuantizationAwareTraining",
+            "quantisation-aware training: fine-tunes the weights with the int8 rounding in the loop",
+        )
+    ]

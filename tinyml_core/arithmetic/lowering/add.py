@@ -1,0 +1,86 @@
+"""Lowering of the addition of two activations with scales of their own."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from tinyml_core.arithmetic.lowering.requantisation import activation_limits, place_of, require_quantised
+from tinyml_core.arithmetic.multiplier import quantise_multiplier
+from tinyml_core.errors import UnsupportedError
+from tinyml_core.graph.graph import Graph, Node, Rounding
+from tinyml_core.graph.operators import Add
+
+LEFT_SHIFT = 20
+"""TensorFlow Lite's head room for 8-bit additions."""
+
+
+@dataclass(frozen=True)
+class TfliteAdd:
+    """``tflite`` addition; every rescaling is a ``tflite`` one with a shift <= 0, sums wrap modulo 2**32.
+
+    ``sum = rescale((a - za) << left_shift, mantissa[0], shift[0]) + rescale((b - zb) << left_shift, mantissa[1], shift[1])``,
+    then ``clamp(rescale(sum, mantissa[2], shift[2]) + zero_point, low, high)``.
+    """
+
+    input_zero_points: tuple[int, int]
+    left_shift: int
+    mantissa: tuple[int, int, int]
+    shift: tuple[int, int, int]
+    zero_point: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
+class SingleRoundingAdd:
+    """``single`` addition: ``clamp(((mantissa[0] * a + mantissa[1] * b + constant) >> shift) + zero_point, low, high)``.
+
+    ``a`` and ``b`` are the raw int8 values: ``constant`` holds the zero points' share and the rounding ``2**(shift-1)``.
+    The expression wraps modulo 2**32 on the way but its value fits 32 bits. 1 <= shift <= 30.
+    """
+
+    mantissa: tuple[int, int]
+    constant: int
+    shift: int
+    zero_point: int
+    low: int
+    high: int
+
+
+AddLowering = TfliteAdd | SingleRoundingAdd
+
+
+def lower_add(node: Node, graph: Graph) -> AddLowering:
+    """Lower an int8 :class:`Add`.
+
+    Raises:
+        UnsupportedError: operands are not int8, or an input's scale is 2**19 times the output's or more.
+    """
+    assert isinstance(node.op, Add)
+    left, right = graph.inputs_of(node)
+    (output,) = graph.outputs_of(node)
+    require_quantised(node, [left, right, output])
+    low, high = activation_limits(node.op.activation, output)
+    greatest = max(left.scale, right.scale)
+    if greatest / output.scale >= 2.0**19:
+        raise UnsupportedError(
+            f"an addition rescaled by {greatest / output.scale:g} is beyond 32-bit arithmetic",
+            place=place_of(node),
+            remedy="check the scales",
+        )
+    if graph.rounding is Rounding.TFLITE:
+        factors = (
+            left.scale / (2 * greatest),
+            right.scale / (2 * greatest),
+            2 * greatest / ((1 << LEFT_SHIFT) * output.scale),
+        )
+        (m0, s0), (m1, s1), (m2, s2) = (quantise_multiplier(factor) for factor in factors)
+        return TfliteAdd(
+            (left.zero_point, right.zero_point), LEFT_SHIFT, (m0, m1, m2), (s0, s1, s2), output.zero_point, low, high
+        )
+    ratios = (left.scale / output.scale, right.scale / output.scale)
+    shift = min(30, 21 - math.frexp(max(ratios))[1])
+    first, second = (math.floor(math.ldexp(ratio, shift) + 0.5) for ratio in ratios)
+    constant = (1 << (shift - 1)) - first * left.zero_point - second * right.zero_point
+    return SingleRoundingAdd((first, second), constant, shift, output.zero_point, low, high)

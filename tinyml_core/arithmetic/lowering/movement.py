@@ -1,0 +1,29 @@
+"""Lowering of the operators that move integers and compute nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tinyml_core.arithmetic.lowering.requantisation import require_quantised, require_same_scale
+from tinyml_core.graph.graph import Graph, Node
+from tinyml_core.graph.tensor import DType
+
+
+@dataclass(frozen=True)
+class MoveLowering:
+    """Pad and reshape: values move unchanged; ``fill`` is what a pad surrounds them with."""
+
+    fill: int
+
+
+def lower_move(node: Node, graph: Graph) -> MoveLowering:
+    """Lower a :class:`Pad` or :class:`Reshape` of quantised integers.
+
+    Raises:
+        UnsupportedError: the type is not known, or input and output have different scales.
+    """
+    (source,) = graph.inputs_of(node)
+    (output,) = graph.outputs_of(node)
+    require_quantised(node, [source, output], (DType.INT8, DType.UINT8, DType.INT16))
+    require_same_scale(node, source, output)
+    return MoveLowering(output.zero_point)

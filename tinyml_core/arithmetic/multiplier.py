@@ -1,0 +1,61 @@
+"""Fixed-point multipliers: a real scale as the integers a core multiplies with.
+
+``tflite``: ``mantissa / 2**31 * 2**shift`` with the mantissa in [2**30, 2**31), as TensorFlow Lite's QuantizeMultiplier
+rounds it. ``single``: ``mantissa / 2**32 * 2**shift`` with ``shift >= 0`` as small as keeps the mantissa below 2**31; it
+is 0 unless the scale is one half or more, and then one SMMULR or SMMLAR does the job.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tinyml_core.errors import UnsupportedError
+from tinyml_core.graph.graph import Rounding
+
+
+@dataclass(frozen=True)
+class Multipliers:
+    """One (mantissa, shift) per channel, or a single one for all; shifts to the left are positive.
+
+    Shifts may differ between channels in both modes.
+    """
+
+    rounding: Rounding
+    mantissa: tuple[int, ...]
+    shift: tuple[int, ...]
+
+
+def quantise_multiplier(real: float) -> tuple[int, int]:
+    """Mantissa and shift of a non-negative real number, as TensorFlow Lite computes them (two-rounding build)."""
+    if real == 0.0:
+        return 0, 0
+    fraction, shift = math.frexp(real)
+    mantissa = math.floor(fraction * 2.0**31 + 0.5)
+    if mantissa == 1 << 31:
+        mantissa, shift = mantissa >> 1, shift + 1
+    return (0, 0) if shift < -31 else (mantissa, shift)
+
+
+def single_multiplier(real: float) -> tuple[int, int]:
+    """Mantissa below 2**31 and smallest shift of a non-negative real number; ties round up."""
+    shift = max(0, math.frexp(real)[1] + 1)
+    mantissa = math.floor(math.ldexp(real, 32 - shift) + 0.5)
+    return (mantissa, shift) if mantissa < 1 << 31 else (mantissa >> 1, shift + 1)
+
+
+def multipliers(scales: Sequence[float], rounding: Rounding, place: str = "") -> Multipliers:
+    """Fixed-point form of non-negative scales.
+
+    Raises:
+        UnsupportedError: a scale is 2**30 or more, which no accumulator survives; ``place`` goes into the message.
+    """
+    greatest = max(scales)
+    if not greatest < 2.0**30:
+        raise UnsupportedError(
+            f"a rescaling by {greatest:g} is beyond 32-bit arithmetic", place=place, remedy="check the scales"
+        )
+    convert = quantise_multiplier if rounding is Rounding.TFLITE else single_multiplier
+    pairs = [convert(scale) for scale in scales]
+    return Multipliers(rounding, tuple(m for m, _ in pairs), tuple(s for _, s in pairs))

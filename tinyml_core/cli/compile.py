@@ -1,0 +1,64 @@
+"""``tinyml compile``: a network becomes a folder of C and a binary for a target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tinyml_core.cli.options import Session, shared_options
+from tinyml_core.cli.output import Table
+from tinyml_core.graph.graph import Rounding
+from tinyml_core.pipeline.compilation import CompileOptions, Compiled
+from tinyml_core.pipeline.figures import flash_bytes, sram_bytes
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--target", required=True, help="A microcontroller of `tinyml targets`, or a profile's YAML file.")
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
+@click.option("--objective", type=click.Choice(["latency", "sram"]), default="latency", show_default=True)
+@click.option("--sram", type=click.IntRange(1), metavar="BYTES", help="SRAM the network may use; the region's size.")
+@click.option("--region", metavar="NAME", help="Memory region of the arena; the largest SRAM.")
+@click.option("--rounding", type=click.Choice(["tflite", "single"]), help="The model's own by default.")
+@click.option("--toolchain", metavar="NAME", help="zig or gcc; the first usable one by default.")
+@click.option("--generator", default="tinyengine", show_default=True, metavar="NAME")
+@click.option("--prefix", default="model", show_default=True, metavar="NAME", help="Starts every public C name.")
+@shared_options()
+def command(
+    session: Session, model: Path, target: str, out: Path, objective: str, sram: int | None, region: str | None,
+    rounding: str | None, toolchain: str | None, generator: str, prefix: str,
+) -> None:  # fmt: skip
+    """Turn the trained network MODEL (.tinyml) into C and a linked binary for a microcontroller."""
+    options = CompileOptions(
+        generator=generator, toolchain=toolchain, objective="sram" if objective == "sram" else "latency", sram=sram,
+        region=region, rounding=Rounding(rounding) if rounding else None, prefix=prefix,
+    )  # fmt: skip
+    compiled = session.platform().compile(model, target, out, options)
+    manifest = compiled.manifest
+    sram_parts, flash = sram_bytes(manifest, manifest.stack_reserve), flash_bytes(manifest)
+    report = {
+        "network": manifest.network, "target": manifest.profile.name, "out": str(out), "compiler": manifest.compiler,
+        "objective": manifest.objective, "rounding": manifest.rounding, "macs": manifest.macs,
+        "sram_bytes": sram_parts, "flash_bytes": flash, "lower_bound": manifest.lower_bound,
+        "layers": [
+            {"name": layer.name, "operator": layer.operator, "kernel": layer.kernel, "shape": list(layer.shape),
+             "macs": layer.macs}
+            for layer in manifest.layers
+        ],
+    }  # fmt: skip
+    session.print(report, *_summary(compiled), f"Next: tinyml run {out}")
+
+
+def _summary(compiled: Compiled) -> list[Table | str]:
+    manifest, program = compiled.manifest, compiled.program
+    sram, flash = sram_bytes(manifest, manifest.stack_reserve), flash_bytes(manifest)
+    binding = program.steps[program.binding_step].node.name if program.steps else "none"
+    rows = [
+        ("arena", f"{manifest.arena_bytes:,} B", f"exact; lower bound {manifest.lower_bound:,}, set by {binding}"),
+        ("SRAM", f"{sram['total']:,} B", f"arena, static {sram['static']:,}, stack reserve {sram['stack']:,}"),
+        ("flash", f"{flash['total']:,} B", f"exact; weights {flash['weights']:,}, code {flash['code']:,}"),
+        ("MACs", f"{manifest.macs:,}", "exact"),
+    ]
+    title = f"{manifest.network} for {manifest.profile.name} ({manifest.compiler})"
+    return [Table(("figure", "value", "basis"), rows, title=title)]

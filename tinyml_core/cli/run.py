@@ -1,0 +1,35 @@
+"""``tinyml run``: a compiled network on the emulated core, every output compared with the reference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tinyml_core.cli.options import Session, shared_options
+from tinyml_core.cli.report import cost_table, layer_table
+from tinyml_core.npz import read_npz, write_npz
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--input",
+    "source",
+    type=click.Path(path_type=Path),
+    metavar="X.npz",
+    help="One array per input (or `x`), leading axis samples; a seeded random sample by default.",
+)
+@click.option("--output", type=click.Path(path_type=Path), metavar="Y.npz", help="Write the outputs there.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the random sample.")
+@shared_options()
+def command(session: Session, folder: Path, source: Path | None, output: Path | None, seed: int) -> None:  # fmt: skip
+    """Execute the network in FOLDER on its emulated core and compare every output with the reference."""
+    inputs = read_npz(source) if source else None
+    execution = session.platform().run(folder, inputs, seed=seed)
+    if output:
+        write_npz(output, execution.outputs)
+    report = execution.report()
+    session.print(report, layer_table(report), "", cost_table(report))
+    if not execution.exact:
+        raise click.exceptions.Exit(1)

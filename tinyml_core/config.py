@@ -1,0 +1,139 @@
+"""The project file: what ``tinyml build`` and ``tinyml search`` are told, checked before anything runs.
+
+Every key has a default, so an empty file (or none) is the demonstration job: find, train, quantise, compile and prove a
+network for the embedded digits on an STM32F746. Components are chosen by name, with options of their own::
+
+    target: stm32f412
+    dataset: {name: npz, options: {path: gestures.npz}}
+    search:
+      strategy: {name: evolution, options: {population: 12}}
+      limits: {sram_bytes: 64000, flash_bytes: 200000}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from tinyml_core.errors import InputError
+from tinyml_core.validation import explain
+from tinyml_core.yaml_reader import parse_scalar, read_yaml
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Reference(_Section):
+    """A component chosen by name, with its options; a bare string is a name without options."""
+
+    name: str = Field(description="name, or plugin:name where two plugins use one name")
+    options: dict[str, Any] = Field(default_factory=dict, description="see: tinyml show KIND NAME")
+
+
+def _named(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
+Choice = Annotated[Reference, BeforeValidator(_named, json_schema_input_type=str | Reference)]
+
+
+class SearchSection(_Section):
+    """How the network is found."""
+
+    space: Choice = Reference(name="tiny")
+    strategy: Choice = Reference(name="evolution")
+    baseline: Choice | None = Field(
+        Reference(name="random"), description="a second strategy given the same evaluations, for an honest comparison"
+    )
+    evaluator: Choice = Reference(name="training", options={"steps": 150})
+    cost_models: tuple[Choice, ...] = Field((Reference(name="analytic"),), strict=False)
+    executor: Choice = Reference(name="processes")
+    workers: int = Field(2, ge=1, le=1024)
+    evaluations: int = Field(32, ge=1, description="candidates evaluated by each strategy")
+    draws: int = Field(2000, ge=1, description="candidates costed at most, by each strategy")
+    limits: dict[str, float] = Field(
+        default_factory=lambda: {"sram_bytes": 16_000, "flash_bytes": 64_000, "macs": 1_000_000},
+        description="greatest value of each cost a network may have",
+    )
+
+
+class CompileSection(_Section):
+    """How the network becomes a program."""
+
+    generator: Choice = Reference(name="tinyengine")
+    toolchain: Choice | None = Field(None, description="the first usable one by default: zig, then gcc")
+    runner: Choice = Reference(name="unicorn")
+    objective: Literal["latency", "sram"] = "latency"
+    rounding: Literal["tflite", "single"] | None = Field(None, description="the graph's own by default")
+    sram: int | None = Field(None, ge=1, description="bytes the network may use; the region's size by default")
+    region: str | None = Field(None, description="memory region of the arena; the largest SRAM by default")
+    prefix: str = Field("model", pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$", description="starts every public C name")
+
+
+class PluginSection(_Section):
+    """Which plugins take part."""
+
+    disable: tuple[str, ...] = Field((), strict=False, description="never imported")
+
+
+class Project(_Section):
+    """A whole job."""
+
+    name: str = Field("digits", pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}$")
+    target: str = Field("stm32f746", description="see: tinyml targets")
+    seed: int = Field(0, ge=0, lt=2**32)
+    dataset: Choice = Reference(name="digits")
+    search: SearchSection = SearchSection()
+    training: Choice = Reference(name="training")
+    quantizer: Choice = Reference(name="qat")
+    compile: CompileSection = CompileSection()
+    plugins: PluginSection = PluginSection()
+    reporters: tuple[Choice, ...] = Field((Reference(name="html"),), strict=False)
+
+
+def read_project(path: Path | None, overrides: Sequence[tuple[str, str]] = ()) -> Project:
+    """The project in ``path`` (the default one without), changed by (``key.key``, value as text) overrides.
+
+    Raises:
+        InputError: lists every problem with its place.
+    """
+    data = read_yaml(path) if path is not None else {}
+    place = str(path) if path is not None else "--set"
+    if data is None:
+        data = {}
+    if not isinstance(data, dict):
+        raise InputError("holds no settings, but a list or a single value", place=place, remedy="see: tinyml schema")
+    for dotted, text in overrides:
+        _override(data, dotted, text)
+    try:
+        return Project.model_validate(data)
+    except ValidationError as error:
+        raise InputError(explain(error, Project), place=place, remedy="see: tinyml schema") from None
+
+
+def _override(data: dict[str, Any], dotted: str, text: str) -> None:
+    *path, last = dotted.split(".")
+    section = data
+    for depth, key in enumerate(path):
+        below = section.get(key)
+        if isinstance(below, str):  # a component chosen by its bare name gains options
+            below = {"name": below}
+        elif below is None:
+            below = _default(path[: depth + 1])
+        if not isinstance(below, dict):
+            raise InputError(f"{key!r} is no section", place=f"--set {dotted}")
+        section[key] = below = dict(below)
+        section = below
+    section[last] = parse_scalar(text)
+
+
+def _default(path: Sequence[str]) -> dict[str, Any]:
+    """The default of a section that ``--set`` reaches into, so that setting one option keeps the others."""
+    value: object = Project().model_dump()
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}

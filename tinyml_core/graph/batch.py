@@ -1,0 +1,52 @@
+"""Batch: the same network for several samples at once, for executing many samples on the host."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tinyml_core.errors import GraphError
+from tinyml_core.graph.graph import Graph
+from tinyml_core.graph.operator import Broken
+from tinyml_core.graph.operators import Mean, Pad, Reshape
+from tinyml_core.graph.tensor import Tensor
+
+
+def with_batch(graph: Graph, samples: int) -> Graph:
+    """``graph`` with a leading axis of ``samples`` instead of 1 on every input, output and intermediate tensor.
+
+    Raises:
+        GraphError: a node does not treat the samples independently, such as a mean over the leading axis.
+    """
+    tensors = dict(graph.tensors)
+    for name in graph.inputs:
+        tensors[name] = _widened(tensors[name], samples)
+    nodes = []
+    for node in graph.nodes:
+        place = f"node {node.name!r} ({node.op.kind})"
+        op = node.op
+        if (isinstance(op, Mean) and 0 in op.axes) or (isinstance(op, Pad) and op.padding[0] != (0, 0)):
+            raise GraphError("works across the leading axis, which holds the samples", place=place)
+        if isinstance(op, Reshape):
+            if op.shape[:1] != (1,):
+                raise GraphError("moves elements into the leading axis, which holds the samples", place=place)
+            op = replace(op, shape=(samples, *op.shape[1:]))
+        node = replace(node, op=op)
+        for name in node.outputs:
+            tensors[name] = _widened(tensors[name], samples)
+        try:
+            inferred = op.infer([tensors[name] for name in node.inputs])
+        except Broken as error:
+            raise GraphError(f"cannot take {samples} samples at once: {error}", place=place) from None
+        if [shape for shape, _ in inferred] != [tensors[name].shape for name in node.outputs]:
+            raise GraphError(f"cannot take {samples} samples at once", place=place)
+        nodes.append(node)
+    return replace(graph, tensors=tensors, nodes=tuple(nodes))
+
+
+def _widened(tensor: Tensor, samples: int) -> Tensor:
+    if tensor.shape[:1] != (1,):
+        raise GraphError(
+            f"has shape {list(tensor.shape)}; a leading axis of 1 is needed to run several samples",
+            place=f"tensor {tensor.name!r}",
+        )
+    return replace(tensor, shape=(samples, *tensor.shape[1:]))

@@ -1,0 +1,173 @@
+"""Compilation: from a graph to a folder with C sources, a linked binary and everything needed to run and rebuild it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tinyml_core
+from tinyml_core.api.generator import CodeGenerator, GeneratedCode
+from tinyml_core.api.project_writer import ProjectWriter
+from tinyml_core.api.toolchain import Binary, Toolchain
+from tinyml_core.errors import CapacityError, ToolchainError, UnsupportedError
+from tinyml_core.graph.graph import Graph, Rounding
+from tinyml_core.graph.serialise import digest, save
+from tinyml_core.hardware.profile import HardwareProfile
+from tinyml_core.pipeline.manifest import Layer, Manifest, Port, Profile
+from tinyml_core.pipeline.passes import apply_passes
+from tinyml_core.pipeline.staging import staged
+from tinyml_core.program.planner import plan
+from tinyml_core.program.program import Objective, Program
+
+if TYPE_CHECKING:
+    from tinyml_core.platform import Platform
+
+GRAPH_FILE = "model.tinyml"
+BINARY_FILE = "model.elf"
+STACK_RESERVE = 2048
+"""Bytes of SRAM kept free for the stack at link time; the measured high-water mark replaces it in every report."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompileOptions:
+    """How a graph becomes a program; components by (name, options)."""
+
+    generator: str = "tinyengine"
+    generator_options: Mapping[str, Any] = field(default_factory=dict)
+    toolchain: str | None = None
+    """The first usable one when None: ``zig`` before any other, then by name."""
+    toolchain_options: Mapping[str, Any] = field(default_factory=dict)
+    runner: str = "unicorn"
+    objective: Objective = "latency"
+    rounding: Rounding | None = None
+    """The graph's own when None."""
+    sram: int | None = None
+    """Bytes of SRAM the network may use, stack reserve included; the region's size when None."""
+    region: str | None = None
+    prefix: str = "model"
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A compiled network: the folder, the plan behind it and its manifest."""
+
+    folder: Path
+    program: Program
+    manifest: Manifest
+
+
+def compile_graph(
+    graph: Graph, profile: HardwareProfile, out: Path, options: CompileOptions, platform: Platform
+) -> Compiled:
+    """Compile ``graph`` for ``profile`` into the folder ``out``, which appears whole or not at all.
+
+    Raises:
+        CapacityError: the network does not fit; names the region or step and the bytes that are missing.
+        UnsupportedError: the generator cannot carry out an operator.
+        ToolchainError: no compiler is usable, or it refused the sources.
+        InputError: ``out`` cannot be written.
+    """
+    with staged(out) as work:
+        compiled = compile_into(work, graph, profile, options, platform)
+    return replace(compiled, folder=out)
+
+
+def compile_into(
+    folder: Path, graph: Graph, profile: HardwareProfile, options: CompileOptions, platform: Platform
+) -> Compiled:
+    """Compile into an existing empty folder; raises what :func:`compile_graph` does."""
+    name, toolchain = choose_toolchain(platform, options.toolchain, options.toolchain_options)
+    generator = platform.create(CodeGenerator, options.generator, options.generator_options)
+    if options.rounding is not None:
+        graph = replace(graph, rounding=options.rounding)
+    graph = apply_passes(graph, platform)
+    region = profile.region(options.region) if options.region else profile.largest("sram")
+    budget = min(options.sram or region.size, region.size) - STACK_RESERVE
+    if budget <= 0:
+        raise CapacityError(
+            f"leaves nothing beside the {STACK_RESERVE} bytes kept for the stack",
+            place=f"SRAM limit of {options.sram} bytes",
+            remedy="raise --sram",
+        )
+    program = plan(
+        graph, profile, lambda node: generator.candidates(node, graph, profile),
+        objective=options.objective, budget=budget, region=region.name,
+    )  # fmt: skip
+    code = generator.generate(program, options.prefix)
+    _write(folder, code.files)
+    for writer in sorted(platform.names(ProjectWriter)):
+        _write(folder, platform.create(ProjectWriter, writer).write(code, program))
+    save(graph, folder / GRAPH_FILE)
+    sources = [folder / source for source in (*code.library, code.example)]
+    binary = toolchain.build(sources, folder / BINARY_FILE, profile, region=region.name, stack=STACK_RESERVE)
+    manifest = _manifest(program, code, binary, name, options)
+    _check_sram(manifest, options.sram)
+    manifest.write(folder)
+    return Compiled(folder, program, manifest)
+
+
+def choose_toolchain(platform: Platform, name: str | None, options: Mapping[str, Any]) -> tuple[str, Toolchain]:
+    """The toolchain asked for, or the first usable one: ``zig`` before any other, since it comes with pip.
+
+    Raises:
+        ToolchainError: it is not usable, or none is; says what to install.
+    """
+    names = [name] if name else sorted(platform.names(Toolchain), key=lambda each: (each != "zig", each))
+    reasons = []
+    for each in names:
+        toolchain = platform.create(Toolchain, each, options if name else {})
+        reason = toolchain.missing()
+        if reason is None:
+            return each, toolchain
+        reasons.append(f"{each}: {reason}")
+    raise ToolchainError(
+        "no compiler is usable" + (f" ({'; '.join(reasons)})" if reasons else ""),
+        remedy="pip install 'tinyml-core[sim]' brings one",
+    )
+
+
+def _write(folder: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        if Path(name).name != name or (folder / name).exists():
+            raise UnsupportedError(f"a generator wrote a file it must not: {name!r}")
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def _check_sram(manifest: Manifest, limit: int | None) -> None:
+    total = manifest.static_bytes + manifest.stack_reserve
+    if limit is not None and total > limit:
+        raise CapacityError(
+            f"the network needs {total} bytes of SRAM with its static data, {total - limit} more than the limit {limit}",
+            remedy="raise --sram or choose a smaller network",
+        )
+
+
+def _manifest(
+    program: Program, code: GeneratedCode, binary: Binary, toolchain: str, options: CompileOptions
+) -> Manifest:
+    graph = program.graph
+
+    def ports(names: tuple[str, ...]) -> tuple[Port, ...]:
+        return tuple(
+            Port(name=name, offset=program.buffer_of(name).offset, size=graph.tensors[name].bytes) for name in names
+        )
+
+    layers = tuple(
+        Layer(
+            name=step.node.name, operator=step.node.op.kind, kernel=step.schedule.kernel, function=function,
+            shape=graph.outputs_of(step.node)[0].shape, estimated_cycles=step.schedule.cycles,
+            macs=step.node.op.macs(graph.inputs_of(step.node), graph.outputs_of(step.node)),
+        )
+        for step, function in zip(program.steps, code.layers, strict=True)
+    )  # fmt: skip
+    return Manifest(
+        version=tinyml_core.__version__, network=graph.name, graph_digest=digest(graph),
+        profile=Profile.of(program.profile), region=program.region, objective=program.objective,
+        rounding=graph.rounding.value, generator=options.generator, toolchain=toolchain, compiler=binary.compiler,
+        runner=options.runner, prefix=options.prefix, invoke=code.invoke, arena_symbol=code.arena,
+        arena_bytes=program.arena_bytes, lower_bound=program.lower_bound, stack_reserve=STACK_RESERVE,
+        inputs=ports(graph.inputs), outputs=ports(graph.outputs), layers=layers, macs=graph.macs,
+        code_bytes=binary.code, constant_bytes=binary.constants, static_bytes=binary.static,
+    )  # fmt: skip

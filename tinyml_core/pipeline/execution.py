@@ -1,0 +1,191 @@
+"""Execution: a compiled folder on its emulated core, every output compared with the reference executor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tinyml_core.api.runner import Device, Measurement, Runner
+from tinyml_core.arithmetic.executor import execute
+from tinyml_core.arithmetic.quantised import dequantise_array, quantise_array
+from tinyml_core.errors import DeviceFault, InputError, ToolchainError
+from tinyml_core.graph.graph import Graph
+from tinyml_core.graph.serialise import load
+from tinyml_core.graph.tensor import Tensor
+from tinyml_core.pipeline import figures
+from tinyml_core.pipeline.compilation import BINARY_FILE, GRAPH_FILE
+from tinyml_core.pipeline.manifest import Manifest, read_manifest
+
+if TYPE_CHECKING:
+    from tinyml_core.platform import Platform
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Execution:
+    """What the device computed and what it cost.
+
+    ``outputs``: name -> [samples, ...] in the types of ``samples`` given: float where floats were given. ``exact``: no
+    output byte of any sample differs from the reference executor. The measurement is that of the first sample.
+    """
+
+    manifest: Manifest
+    outputs: Mapping[str, Array]
+    samples: int
+    exact: bool
+    differing_bytes: int
+    measurement: Measurement
+
+    def report(self) -> dict[str, Any]:
+        """The stable object that ``--json`` prints."""
+        measured, profile = self.measurement, self.manifest.profile.restore()
+        rows = {row.symbol: row for row in measured.functions}
+        layers = [
+            {
+                "name": layer.name, "operator": layer.operator, "kernel": layer.kernel, "shape": list(layer.shape),
+                "macs": layer.macs,
+                "instructions": rows[layer.function].instructions if layer.function in rows else 0,
+                "cycles": rows[layer.function].cycles if layer.function in rows else 0,
+            }
+            for layer in self.manifest.layers
+        ]  # fmt: skip
+        return {
+            "network": self.manifest.network,
+            "target": profile.name,
+            "samples": self.samples,
+            "exact": self.exact,
+            "differing_bytes": self.differing_bytes,
+            "instructions": measured.instructions,
+            "instructions_basis": measured.instructions_basis,
+            "cycles": figures.cycles_object(measured.cycles),
+            "milliseconds": figures.milliseconds(measured.cycles, profile),
+            "macs": self.manifest.macs,
+            "sram_bytes": figures.sram_bytes(self.manifest, measured.stack_bytes),
+            "flash_bytes": figures.flash_bytes(self.manifest),
+            "layers": layers,
+        }
+
+
+def run_folder(
+    folder: Path,
+    inputs: Mapping[str, Array] | None,
+    platform: Platform,
+    *,
+    seed: int = 0,
+    advance: Callable[[int], None] = lambda done: None,
+) -> Execution:
+    """Run the network in ``folder``.
+
+    Args:
+        folder: written by :func:`~tinyml_core.pipeline.compilation.compile_graph`.
+        inputs: one array per input, leading axis samples (``x`` will do when there is one input); a seeded random
+            sample when None. Float arrays are quantised with the input's scale, and outputs are then floats too.
+        platform: supplies the runner.
+        seed: of the random sample.
+        advance: told after each sample how many more are done.
+
+    Raises:
+        InputError: the folder or an array does not suit.
+        DeviceFault: the program faulted on the device.
+    """
+    manifest = read_manifest(folder)
+    graph = load(folder / GRAPH_FILE)
+    _check_agreement(manifest, graph, folder)
+    samples, floats = _integer_samples(graph, inputs, seed)
+    device = platform.create(Runner, manifest.runner).load(folder / BINARY_FILE, manifest.profile.restore())
+    collected: dict[str, list[Array]] = {name: [] for name in graph.outputs}
+    measurement, differing, count = None, 0, len(next(iter(samples.values())))
+    for index in range(count):
+        sample = {name: array[index] for name, array in samples.items()}
+        outputs, measured = _invoke(device, manifest, graph, sample, profile=index == 0)
+        measurement = measurement or measured
+        for name, expected in execute(graph, sample).items():
+            if name in collected:
+                differing += _differing_bytes(outputs[name], expected)
+                collected[name].append(outputs[name])
+        advance(1)
+    assert measurement is not None
+    stacked = {name: np.concatenate(arrays) for name, arrays in collected.items()}
+    if floats:
+        stacked = {
+            name: dequantise_array(array, graph.tensors[name]) if graph.tensors[name].quantization else array
+            for name, array in stacked.items()
+        }
+    return Execution(manifest, stacked, count, differing == 0, differing, measurement)
+
+
+def _invoke(
+    device: Device, manifest: Manifest, graph: Graph, sample: Mapping[str, Array], *, profile: bool
+) -> tuple[dict[str, Array], Measurement | None]:
+    arena = device.address(manifest.arena_symbol)
+    for port in manifest.inputs:
+        device.write(arena + port.offset, np.ascontiguousarray(sample[port.name]).tobytes())
+    status, measurement = device.call(manifest.invoke, [arena], profile=profile)
+    if status != 0:
+        raise DeviceFault(f"{manifest.invoke} returned {status}", place=manifest.network)
+    outputs = {}
+    for port in manifest.outputs:
+        tensor = graph.tensors[port.name]
+        data = device.read(arena + port.offset, port.size)
+        outputs[port.name] = np.frombuffer(data, tensor.dtype.numpy).reshape(tensor.shape)
+    return outputs, measurement
+
+
+def _differing_bytes(got: Array, expected: Array) -> int:
+    return int(np.count_nonzero(np.frombuffer(got.tobytes(), np.uint8) != np.frombuffer(expected.tobytes(), np.uint8)))
+
+
+def _check_agreement(manifest: Manifest, graph: Graph, folder: Path) -> None:
+    """A folder whose files were mixed by hand must not give figures that look right."""
+    ports = [(port.name, port.size) for port in (*manifest.inputs, *manifest.outputs)]
+    tensors = [(name, graph.tensors[name].bytes) for name in (*graph.inputs, *graph.outputs)]
+    if ports != tensors:
+        raise InputError("manifest and graph do not belong together", place=str(folder), remedy="run tinyml compile")
+    if not (folder / BINARY_FILE).is_file():
+        raise ToolchainError(f"has no {BINARY_FILE}", place=str(folder), remedy="run tinyml compile")
+
+
+def _integer_samples(graph: Graph, inputs: Mapping[str, Array] | None, seed: int) -> tuple[dict[str, Array], bool]:
+    """Arrays [samples, *tensor shape] in the graph's types, and whether floats were given for integers."""
+    if inputs is None:
+        rng = np.random.default_rng(seed)
+        return {name: _random(graph.tensors[name], rng)[np.newaxis] for name in graph.inputs}, False
+    if len(graph.inputs) == 1 and "x" in inputs and graph.inputs[0] not in inputs:
+        inputs = {graph.inputs[0]: inputs["x"]}
+    converted, floats = {}, False
+    for name in graph.inputs:
+        tensor = graph.tensors[name]
+        if name not in inputs:
+            known = ", ".join(repr(each) for each in graph.inputs)
+            raise InputError("is missing", place=f"input array {name!r}", remedy=f"give one array for each of {known}")
+        array = np.asarray(inputs[name])
+        shape = tensor.shape[1:] if array.shape[1:] == tensor.shape[1:] and tensor.shape[:1] == (1,) else tensor.shape
+        if array.ndim != len(shape) + 1 or array.shape[1:] != shape or len(array) == 0:
+            raise InputError(
+                f"has shape {list(array.shape)}, [samples, {', '.join(map(str, tensor.shape[1:]))}] is needed",
+                place=f"input array {name!r}",
+            )
+        if array.dtype.kind == "f" and tensor.quantization is not None:
+            floats = True
+            array = quantise_array(array.astype(np.float32), tensor)
+        if array.dtype != tensor.dtype.numpy:
+            raise InputError(
+                f"has type {array.dtype}, {tensor.dtype.value} or float is needed", place=f"input array {name!r}"
+            )
+        converted[name] = array.reshape(len(array), *tensor.shape)
+    if len({len(array) for array in converted.values()}) != 1:
+        raise InputError("hold different numbers of samples", place="input arrays")
+    return converted, floats
+
+
+def _random(tensor: Tensor, rng: np.random.Generator) -> Array:
+    if tensor.dtype.is_integer:
+        low, high = tensor.dtype.limits
+        return rng.integers(low, high, tensor.shape, tensor.dtype.numpy, endpoint=True)  # type: ignore[call-overload, no-any-return]
+    return rng.standard_normal(tensor.shape).astype(np.float32)

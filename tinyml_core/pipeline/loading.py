@@ -1,0 +1,45 @@
+"""Loading: from a model file to a verified graph, by the suffix of its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tinyml_core.api.importer import Importer
+from tinyml_core.errors import InputError, UnsupportedError
+from tinyml_core.graph.graph import Graph
+from tinyml_core.graph.serialise import load
+from tinyml_core.graph.verify import verify
+
+if TYPE_CHECKING:
+    from tinyml_core.platform import Platform
+
+SAVED_GRAPH = ".tinyml"
+"""Suffix of a graph saved by this platform."""
+
+
+def load_model(path: Path, platform: Platform) -> Graph:
+    """The network in ``path``.
+
+    Raises:
+        InputError: there is no such file, or it is damaged.
+        UnsupportedError: no importer reads files of this suffix, or several do.
+    """
+    suffix = path.suffix.lower()
+    if not path.is_file():
+        raise InputError("is no file" if path.exists() else "does not exist", place=str(path), remedy="check the path")
+    if suffix == SAVED_GRAPH:
+        return load(path)
+    importers = {name: platform.create(Importer, name) for name in platform.names(Importer)}
+    claims = [name for name, importer in importers.items() if suffix in importer.suffixes]
+    if len(claims) == 1:
+        return verify(importers[claims[0]].read(path))
+    known = ", ".join(sorted({SAVED_GRAPH, *(s for importer in importers.values() for s in importer.suffixes)}))
+    if claims:
+        raise UnsupportedError(
+            f"several importers read {suffix} files: {', '.join(claims)}", place=str(path),
+            remedy=f"leave out the plugins of all but one with --no-plugin, see: tinyml show importer {claims[0]}",
+        )  # fmt: skip
+    raise UnsupportedError(
+        f"no importer reads {suffix or 'suffixless'} files", place=str(path), remedy=f"known: {known}"
+    )

@@ -1,0 +1,171 @@
+"""Searching: a project's search, from dataset and space to the best feasible candidate and its graph."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tinyml_core.api.cost_model import CostModel
+from tinyml_core.api.dataset import Dataset, DatasetSource
+from tinyml_core.api.executor import ExecutorFactory
+from tinyml_core.api.quantizer import Quantizer
+from tinyml_core.api.search_space import SearchSpace
+from tinyml_core.api.search_strategy import SearchStrategy
+from tinyml_core.config import Project, Reference
+from tinyml_core.events import Event
+from tinyml_core.graph.graph import Graph
+from tinyml_core.hardware.profile import HardwareProfile
+from tinyml_core.pipeline.passes import ordered_passes
+from tinyml_core.pipeline.stages import Stages
+from tinyml_core.search.budget import Budget
+from tinyml_core.search.candidate import Candidate
+from tinyml_core.search.evaluation import Work
+from tinyml_core.search.journal import Header, Journal, fingerprint
+from tinyml_core.search.limits import Limits
+from tinyml_core.search.loop import search
+from tinyml_core.search.result import SearchResult
+from tinyml_core.search.task import EvaluationSetup, EvaluationTask
+
+if TYPE_CHECKING:
+    from tinyml_core.platform import Platform
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What every strategy of a project's search works on: the same space, costs and evaluations."""
+
+    space: SearchSpace
+    graph_of: Callable[[Candidate], Graph]
+    """The untrained float graph of a candidate."""
+    costs_of: Callable[[Candidate], Mapping[str, float]]
+    work_of: Callable[[Candidate], Work]
+
+
+def pose(project: Project, data: Dataset, profile: HardwareProfile, platform: Platform) -> Problem:
+    """Create the components of a project's search.
+
+    Raises:
+        PluginError: a component is unknown or broken.
+        InputError: its options are not usable.
+    """
+    chosen = project.search
+    space = platform.create(SearchSpace, chosen.space.name, chosen.space.options, "search.space.options")
+    models = [
+        platform.create(CostModel, model.name, model.options, f"search.cost_models.{index}.options")
+        for index, model in enumerate(chosen.cost_models)
+    ]
+    passes = ordered_passes(platform)
+    quantizer = platform.create(Quantizer, project.quantizer.name, project.quantizer.options, "quantizer.options")
+
+    def graph_of(candidate: Candidate) -> Graph:
+        return space.build(candidate, data.sample_shape, len(data.classes))
+
+    def costs_of(candidate: Candidate) -> Mapping[str, float]:
+        graph = graph_of(candidate)
+        for _, one in passes:
+            graph = one.apply(graph)
+        integer = quantizer.quantize(graph, None, project.seed)
+        return {cost.quantity: cost.value for model in models for cost in model.estimate(integer, profile, platform)}
+
+    setup = EvaluationSetup(
+        platform=partial(type(platform).from_settings, platform.settings),
+        evaluator=chosen.evaluator.name, evaluator_options=chosen.evaluator.options,
+        dataset=project.dataset.name, dataset_options=project.dataset.options, dataset_seed=project.seed,
+    )  # fmt: skip
+
+    def work_of(candidate: Candidate) -> Work:
+        seed = zlib.crc32(candidate.key.encode(), project.seed)  # a candidate's result does not depend on its place
+        return EvaluationTask(setup=setup, graph=graph_of(candidate), seed=seed)
+
+    return Problem(space, graph_of, costs_of, work_of)
+
+
+def run_search(
+    problem: Problem,
+    project: Project,
+    strategy: Reference,
+    platform: Platform,
+    listen: Callable[[Event], None],
+    *,
+    journal: Path | None = None,
+    resume: bool = False,
+) -> SearchResult:
+    """Let ``strategy`` search ``problem`` with the project's budget and limits.
+
+    Raises:
+        CapacityError: nothing feasible was found; names the limit that binds.
+        InputError: the journal belongs to another search.
+    """
+    chosen = project.search
+    arguments: dict[str, Any] = {
+        "costs_of": problem.costs_of, "work_of": problem.work_of, "workers": chosen.workers,
+        "executor": platform.create(ExecutorFactory, chosen.executor.name, chosen.executor.options),
+        "budget": Budget(evaluations=chosen.evaluations, draws=chosen.draws),
+        "limits": Limits(chosen.limits), "seed": project.seed, "listen": listen,
+    }  # fmt: skip
+    searcher = platform.create(SearchStrategy, strategy.name, strategy.options, "search.strategy.options")
+    if journal is None:
+        return search(problem.space, searcher, **arguments)
+    shaping = project.model_dump(exclude={"search": {"workers", "executor", "baseline"}, "compile": True,
+                                          "training": True, "reporters": True, "name": True})  # fmt: skip
+    config = fingerprint(shaping | {"strategy": strategy.model_dump()})
+    with Journal(journal, Header(config=config, seed=project.seed), resume=resume) as kept:
+        return search(problem.space, searcher, journal=kept, **arguments)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A finished search of a project: its result and the untrained float graph of the best candidate."""
+
+    result: SearchResult
+    graph: Graph
+    report: Mapping[str, Any]
+
+
+def search_project(project: Project, platform: Platform, journal: Path | None, *, resume: bool) -> Found:
+    """Load the data and search with the project's strategy; ``journal`` keeps what was paid for.
+
+    Raises:
+        TinyMLError: the first step that cannot be done, by name.
+    """
+    stages = Stages(platform.emit)
+    profile = platform.target(project.target)
+    with stages.stage("data"):
+        source = platform.create(DatasetSource, project.dataset.name, project.dataset.options, "dataset.options")
+        data = source.load(project.seed)
+    problem = pose(project, data, profile, platform)
+    strategy = project.search.strategy
+    with stages.stage("search", project.search.evaluations) as stage:
+        result = run_search(problem, project, strategy, platform, platform.emit, journal=journal, resume=resume)
+        stage.result = f"{result.costed} costed, {result.evaluated} evaluated, best {result.best.accuracy:.4f}"
+    report = search_report(result, strategy.name) | {
+        "target": profile.name, "seed": project.seed, "limits": dict(project.search.limits), "stages": stages.report(),
+    }  # fmt: skip
+    return Found(result, problem.graph_of(result.best.candidate), report)
+
+
+def search_report(result: SearchResult, strategy: str) -> dict[str, Any]:
+    """The stable object that ``--json`` prints."""
+    best = result.best
+    return {
+        "strategy": strategy,
+        "costed": result.costed,
+        "evaluated": result.evaluated,
+        "draws": result.draws,
+        "rejected": dict(sorted(result.rejected.items())),
+        "ended": result.ended,
+        "failures": [{"number": failure.number, "reason": failure.reason} for failure in result.failures],
+        "best": {
+            "number": best.number, "choices": dict(best.candidate.choices), "accuracy": best.accuracy,
+            "costs": dict(best.costs),
+        },
+        "trials": [
+            {"number": trial.number, "accuracy": trial.accuracy, "macs": trial.costs.get("macs"),
+             "sram_bytes": trial.costs.get("sram_bytes")}
+            for trial in result.trials
+        ],
+    }  # fmt: skip
