@@ -47,16 +47,19 @@ class SearchSection(_Section):
     space: Choice = Reference(name="tiny")
     strategy: Choice = Reference(name="evolution")
     baseline: Choice | None = Field(
-        Reference(name="random"), description="a second strategy given the same evaluations, for an honest comparison"
+        default=Reference(name="random"),
+        description="a second strategy given the same evaluations, for an honest comparison",
     )
     evaluator: Choice = Reference(name="training", options={"steps": 150})
-    cost_models: tuple[Choice, ...] = Field((Reference(name="analytic"),), strict=False)
+    cost_models: tuple[Choice, ...] | None = Field(
+        default=None, strict=False, description="analytic, with the compile section's generator and objective"
+    )
     executor: Choice = Reference(name="processes")
-    workers: int = Field(2, ge=1, le=1024)
-    evaluations: int = Field(32, ge=1, description="candidates evaluated by each strategy")
-    draws: int = Field(2000, ge=1, description="candidates costed at most, by each strategy")
+    workers: int = Field(default=2, ge=1, le=1024)
+    evaluations: int = Field(default=32, ge=1, description="candidates evaluated by each strategy")
+    draws: int = Field(default=2000, ge=1, description="candidates costed at most, by each strategy")
     limits: dict[str, float] = Field(
-        default_factory=lambda: {"sram_bytes": 16_000, "flash_bytes": 64_000, "macs": 1_000_000},
+        default_factory=lambda: {"sram_bytes": 16e3, "flash_bytes": 64e3, "macs": 1e6},
         description="greatest value of each cost a network may have",
     )
 
@@ -65,34 +68,36 @@ class CompileSection(_Section):
     """How the network becomes a program."""
 
     generator: Choice = Reference(name="tinyengine")
-    toolchain: Choice | None = Field(None, description="the first usable one by default: zig, then gcc")
+    toolchain: Choice | None = Field(default=None, description="the first usable one by default: zig, then gcc")
     runner: Choice = Reference(name="unicorn")
     objective: Literal["latency", "sram"] = "latency"
-    rounding: Literal["tflite", "single"] | None = Field(None, description="the graph's own by default")
-    sram: int | None = Field(None, ge=1, description="bytes the network may use; the region's size by default")
-    region: str | None = Field(None, description="memory region of the arena; the largest SRAM by default")
-    prefix: str = Field("model", pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$", description="starts every public C name")
+    rounding: Literal["tflite", "single"] | None = Field(default=None, description="the graph's own by default")
+    sram: int | None = Field(default=None, ge=1, description="bytes the network may use; the region's size by default")
+    region: str | None = Field(default=None, description="memory region of the arena; the largest SRAM by default")
+    prefix: str = Field(
+        default="model", pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$", description="starts every public C name"
+    )
 
 
 class PluginSection(_Section):
     """Which plugins take part."""
 
-    disable: tuple[str, ...] = Field((), strict=False, description="never imported")
+    disable: tuple[str, ...] = Field(default=(), strict=False, description="never imported")
 
 
 class Project(_Section):
     """A whole job."""
 
-    name: str = Field("digits", pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}$")
-    target: str = Field("stm32f746", description="see: tinyml targets")
-    seed: int = Field(0, ge=0, lt=2**32)
+    name: str = Field(default="digits", pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}$")
+    target: str = Field(default="stm32f746", description="see: tinyml targets")
+    seed: int = Field(default=0, ge=0, lt=2**32)
     dataset: Choice = Reference(name="digits")
     search: SearchSection = SearchSection()
     training: Choice = Reference(name="training")
     quantizer: Choice = Reference(name="qat")
     compile: CompileSection = CompileSection()
     plugins: PluginSection = PluginSection()
-    reporters: tuple[Choice, ...] = Field((Reference(name="html"),), strict=False)
+    reporters: tuple[Choice, ...] = Field(default=(Reference(name="html"),), strict=False)
 
 
 def read_project(path: Path | None, overrides: Sequence[tuple[str, str]] = ()) -> Project:

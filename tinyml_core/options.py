@@ -21,7 +21,9 @@ class _UnusableError(Exception):
     """The problems found, one line each."""
 
 
-def parse_options(declared: type, options: Mapping[str, object], *, owner: str, place: str = "") -> Any:  # noqa: ANN401
+def parse_options(
+    declared: type, options: Mapping[str, object], *, owner: str, place: str = "", remedy: str = ""
+) -> Any:  # noqa: ANN401 - an instance of whatever was declared
     """An instance of the dataclass ``declared``.
 
     ``owner`` is what the options are for, such as ``search-strategy 'evolution'``; ``place`` is where they stand, such
@@ -33,7 +35,7 @@ def parse_options(declared: type, options: Mapping[str, object], *, owner: str, 
     try:
         return _instance(declared, options, owner, place)
     except _UnusableError as problems:
-        raise InputError("; ".join(problems.args)) from problems.__cause__
+        raise InputError("; ".join(problems.args), remedy=remedy) from problems.__cause__
 
 
 def refuse_options(options: Mapping[str, object], *, owner: str, place: str = "") -> None:

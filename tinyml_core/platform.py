@@ -135,11 +135,13 @@ class Platform:
         """
         claim = self.registry.find(_kind(protocol), name)
         made = claim.create(options or {}, place)
-        if not isinstance(made, protocol):
-            missing = [part for part in dir(protocol) if not part.startswith("_") and not hasattr(made, part)]
-            problem = f"{claim.title} ({claim.hook}) is no {protocol.__name__}: it lacks {', '.join(missing)}"
-            raise PluginError(problem, remedy=f"tell its author, or leave it out with --no-plugin {claim.plugin.name}")
-        return made
+        with claim.blamed("cannot be checked"):
+            if isinstance(made, protocol):
+                return made
+        parts = [part for part in dir(protocol) if not part.startswith("_")]
+        missing = ", ".join(part for part in parts if getattr(made, part, None) is None) or "its type"
+        problem = f"{claim.title} ({claim.hook}) is no {protocol.__name__}: it lacks {missing}"
+        raise PluginError(problem, remedy=f"tell its author, or leave it out with --no-plugin {claim.plugin.name}")
 
     def names(self, protocol: type) -> list[str]:
         """What :meth:`create` can be asked for, sorted."""

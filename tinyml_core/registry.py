@@ -34,7 +34,7 @@ class Claim:
 
     def options(self) -> type | None:
         """The dataclass of the component's options; imports the component."""
-        with self._blamed("cannot be imported"):
+        with self.blamed("cannot be imported"):
             return self.component.load_options()
 
     def create(self, options: Mapping[str, object], place: str) -> object:
@@ -46,18 +46,19 @@ class Claim:
         """
         declared = self.options()
         owner = f"{self.kind} {self.component.name!r}"
-        with self._blamed("cannot be made"):
+        with self.blamed("cannot be made"):
             factory = self.component.load()
             if declared is None:
                 refuse_options(options, owner=owner, place=place)
                 return factory()
-            chosen = parse_options(declared, options, owner=owner, place=place)
+            remedy = f"type `tinyml show {self.kind} {self.component.name}` for the options"
+            chosen = parse_options(declared, options, owner=owner, place=place, remedy=remedy)
             if declared is factory:
                 return chosen
             return factory(**{field.name: getattr(chosen, field.name) for field in fields(chosen) if field.init})
 
     @contextmanager
-    def _blamed(self, action: str) -> Iterator[None]:
+    def blamed(self, action: str) -> Iterator[None]:
         """Turn whatever the plugin's code raises into an error that names the plugin."""
         try:
             yield

@@ -68,7 +68,7 @@ def parse_scalar(text: str) -> Any:  # noqa: ANN401 - whatever the text says
 class _Refused(Exception):
     """A node this reader does not accept."""
 
-    def __init__(self, problem: str, remedy: str, mark: Any) -> None:
+    def __init__(self, problem: str, remedy: str, mark: Any) -> None:  # noqa: ANN401 - PyYAML has two kinds
         super().__init__(problem)
         self.problem, self.remedy, self.mark = problem, remedy, mark
 
@@ -101,7 +101,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def _parse(text: str, place: str) -> Any:  # noqa: ANN401 - whatever the text says
-    def refuse(problem: str, remedy: str, mark: Any) -> NoReturn:
+    def refuse(problem: str, remedy: str, mark: Any) -> NoReturn:  # noqa: ANN401 - PyYAML has two kinds
         where = f"{place}:{mark.line + 1}:{mark.column + 1}" if mark else place
         raise InputError(problem, place=where, remedy=remedy) from None
 

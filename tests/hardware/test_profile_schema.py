@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tinyml_core.errors import InputError
-from tinyml_core.hardware.files import profile_from_file, read_profile
+from tinyml_core.hardware.files import read_profile
 
 GOOD = {
     "name": "board",
@@ -182,11 +182,3 @@ def test_masses_of_problems_stay_readable_and_fast(tmp_path, text):
     message = str(refusal(path))
     assert time.process_time() - before < 2
     assert len(message) < 6000
-
-
-def test_a_target_may_be_a_path(written):
-    path = written()
-    assert profile_from_file(str(path)) == read_profile(path)
-    assert profile_from_file("stm32f746") is None
-    with pytest.raises(InputError, match="does not exist"):
-        profile_from_file("absent/board.yaml")

@@ -9,7 +9,7 @@ import sys
 import textwrap
 import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -36,8 +36,6 @@ class Fault:
     plugin: str = ""
     """Name of the entry point; by default that of the distribution."""
     requires: Sequence[str] = ("tinyml-core",)
-    asked: str = "acme"
-    """A search strategy that only this plugin would bring."""
 
     @property
     def name(self) -> str:
@@ -108,7 +106,6 @@ FAULTS = (
         STRATEGY.format(name="evolution", owner="a rival"),
         "LOADED",
         "",
-        asked="evolution",
     ),
     Fault(
         "acme-slow-import",
@@ -132,7 +129,6 @@ class Site:
 
     folder: Path
     marks: Path
-    environment: dict[str, str] = field(default_factory=dict)
 
     def tinyml(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run the command line in a process of its own."""

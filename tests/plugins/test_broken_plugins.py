@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-
 CLASH, SLOW, NAMESAKE = "acme-same-component-name", "acme-slow-import", "acme-same-plugin-name"
 REFUSED = [
     "acme-import-error",
@@ -150,5 +149,5 @@ def test_strict_stops_at_what_is_broken(fault, broken, way):
         assert listed.returncode == 0, listed.stderr
     else:
         assert listed.returncode == 2
-        expected = fault.cause or f"from plugin 'tinynas' from tinyml-core"
+        expected = fault.cause or "from plugin 'tinynas' from tinyml-core"
         assert expected in listed.stderr.splitlines()[-1]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
+import time
 from functools import partial
 from pathlib import Path
 
@@ -58,6 +60,36 @@ def test_worker_processes_compute_on_one_thread_unless_told_otherwise(platform, 
     assert process != os.getpid()
     assert threads == seen
     assert os.environ.get("OMP_NUM_THREADS") == chosen
+
+
+PARENT = """
+import sys, time
+from tinyml_plugins.executors.processes import Processes
+
+def beat(path):
+    while True:
+        with open(path, "a") as file:
+            file.write("x")
+        time.sleep(0.01)
+
+if __name__ == "__main__":
+    Processes().open(1).submit(beat, sys.argv[1]).result()
+"""
+
+
+def test_worker_processes_end_when_their_parent_is_killed(tmp_path):
+    (tmp_path / "parent.py").write_text(PARENT)
+    heart = tmp_path / "heart"
+    with subprocess.Popen([sys.executable, str(tmp_path / "parent.py"), str(heart)]) as parent:
+        while not heart.exists():
+            assert parent.poll() is None
+            time.sleep(0.01)
+        parent.kill()
+    deadline, beats = time.monotonic() + 10, -1
+    while (now := heart.stat().st_size) != beats:
+        assert time.monotonic() < deadline
+        beats = now
+        time.sleep(0.5)
 
 
 def test_dask_without_its_package_says_what_to_install(platform, monkeypatch):

@@ -13,6 +13,6 @@ from tinyml_core.program.program import Program
 class ProjectWriter(Protocol):
     """Writes build files."""
 
-    def write(self, code: GeneratedCode, program: Program) -> Mapping[str, str]:
-        """Further files, name to text, to lie beside the generated sources."""
+    def write(self, code: GeneratedCode, program: Program, stack: int) -> Mapping[str, str]:
+        """Further files, name to text, to lie beside the generated sources; ``stack`` bytes are kept for the stack."""
         ...

@@ -1,4 +1,4 @@
-"""gemmlowp's fixed-point functions on Python integers: the exponential and the reciprocal inside softmax.
+"""gemmlowp's fixed-point functions on Python integers: the exponential inside softmax.
 
 Source: gemmlowp ``fixedpoint/fixedpoint.h``. A raw value ``r`` of format Qi.f stands for ``r / 2**f``, with i + f = 31.
 """
@@ -9,21 +9,44 @@ INT32_MIN, INT32_MAX = -(1 << 31), (1 << 31) - 1
 
 
 def doubling_high_product(left: int, right: int) -> int:
-    """``left * right / 2**31`` rounded to nearest, halves away from zero; saturates the one case that overflows."""
-    product = left * right
-    magnitude = (abs(product) + (1 << 30) - (product < 0)) >> 31
-    if product < 0:
-        # The nudge of a negative product is one short of a half, and C division truncates: halves go away from zero less
-        # one ulp, that is, towards zero.
-        return -magnitude
-    return min(magnitude, INT32_MAX)
+    """``left * right / 2**31`` rounded to nearest, halves up; saturates the one case that overflows.
 
-
-def _saturating_left_shift(value: int, by: int) -> int:
-    return min(max(value << by, INT32_MIN), INT32_MAX)
+    gemmlowp adds a nudge that depends on the sign and truncates towards zero, which comes to the same.
+    """
+    return min((left * right + (1 << 30)) >> 31, INT32_MAX)
 
 
 def rounding_right_shift(value: int, by: int) -> int:
     """``value / 2**by`` rounded to nearest, halves away from zero."""
     mask = (1 << by) - 1
     return (value >> by) + ((value & mask) > (mask >> 1) + (value < 0))
+
+
+def exp_on_negative_values(value: int) -> int:
+    """``exp(value)`` in Q0.31 of a ``value`` <= 0 in Q5.26: a Taylor series within a quarter, then one factor per bit."""
+    if value == 0:
+        return INT32_MAX
+    quarter = 1 << 24
+    fraction = (value & (quarter - 1)) - quarter
+    result = _exp_within_a_quarter(fraction << 5)
+    remainder = fraction - value
+    for bit, factor in enumerate(_EXP_OF_MINUS_POWERS, start=24):
+        if remainder >> bit & 1:
+            result = doubling_high_product(result, factor)
+    return result
+
+
+_EXP_OF_MINUS_POWERS = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)
+"""exp(-2**e) in Q0.31 for e = -2 ... 4."""
+_EXP_OF_MINUS_EIGHTH, _ONE_THIRD = 1895147668, 715827883
+
+
+def _exp_within_a_quarter(value: int) -> int:
+    """``exp(value)`` for -1/4 <= value < 0, both in Q0.31: the series around -1/8."""
+    x = value + (1 << 28)
+    x2 = doubling_high_product(x, x)
+    x3 = doubling_high_product(x2, x)
+    x4 = doubling_high_product(x2, x2)
+    cubic = doubling_high_product(rounding_right_shift(x4, 2) + x3, _ONE_THIRD) + x2
+    series = x + rounding_right_shift(cubic, 1)
+    return _EXP_OF_MINUS_EIGHTH + doubling_high_product(_EXP_OF_MINUS_EIGHTH, series)

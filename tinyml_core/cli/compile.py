@@ -9,7 +9,7 @@ import click
 from tinyml_core.cli.options import Session, shared_options
 from tinyml_core.cli.output import Table
 from tinyml_core.graph.graph import Rounding
-from tinyml_core.pipeline.compilation import CompileOptions, Compiled
+from tinyml_core.pipeline.compilation import Compiled, CompileOptions
 from tinyml_core.pipeline.figures import flash_bytes, sram_bytes
 
 

@@ -30,8 +30,10 @@ def command(
         found = session.platform(chosen.plugins.disable, listen).search(chosen, journal, resume=resume)
     best = found.result.best
     rows = [(name, value) for name, value in best.candidate.choices]
-    costs = [(name, f"{value:,.0f}", f"{chosen.search.limits.get(name, 0):,.0f}" if name in chosen.search.limits else "")
-             for name, value in best.costs.items()]  # fmt: skip
+    limits = chosen.search.limits
+    costs = [
+        (name, f"{value:,.0f}", f"{limits[name]:,.0f}" if name in limits else "") for name, value in best.costs.items()
+    ]
     session.print(
         found.report,
         f"best of {found.result.evaluated} evaluated ({found.result.costed} costed): accuracy {best.accuracy:.4f}",

@@ -10,7 +10,6 @@ import click
 from tinyml_core.cli.options import Session, shared_options
 from tinyml_core.cli.output import Table
 from tinyml_core.errors import TinyMLError
-from tinyml_core.hardware.files import profile_from_file
 from tinyml_core.hardware.profile import HardwareProfile
 
 logger = logging.getLogger(__name__)
@@ -24,7 +23,7 @@ def command(session: Session, name: str | None) -> None:
     if name is None:
         _all(session)
     else:
-        _one(session, profile_from_file(name) or session.platform().create(HardwareProfile, name))
+        _one(session, session.platform().target(name))
 
 
 def _all(session: Session) -> None:

@@ -44,15 +44,6 @@ def read_profile(path: Path) -> HardwareProfile:
     return profile_of(read_yaml(path), path)
 
 
-def profile_from_file(target: str) -> HardwareProfile | None:
-    """The profile that ``--target`` names by path, or None when it is a plain name to ask the plugins for.
-
-    Raises:
-        InputError: as :func:`read_profile`.
-    """
-    return read_profile(Path(target)) if target.endswith((".yaml", ".yml")) else None
-
-
 def _packaged(package: str, name: str) -> HardwareProfile:
     with as_file(files(package) / name) as path:
         return read_profile(path)

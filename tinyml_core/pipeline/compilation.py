@@ -98,7 +98,7 @@ def compile_into(
     code = generator.generate(program, options.prefix)
     _write(folder, code.files)
     for writer in sorted(platform.names(ProjectWriter)):
-        _write(folder, platform.create(ProjectWriter, writer).write(code, program))
+        _write(folder, platform.create(ProjectWriter, writer).write(code, program, STACK_RESERVE))
     save(graph, folder / GRAPH_FILE)
     sources = [folder / source for source in (*code.library, code.example)]
     binary = toolchain.build(sources, folder / BINARY_FILE, profile, region=region.name, stack=STACK_RESERVE)
@@ -139,7 +139,7 @@ def _check_sram(manifest: Manifest, limit: int | None) -> None:
     total = manifest.static_bytes + manifest.stack_reserve
     if limit is not None and total > limit:
         raise CapacityError(
-            f"the network needs {total} bytes of SRAM with its static data, {total - limit} more than the limit {limit}",
+            f"the network needs {total} bytes of SRAM, {total - limit} more than the limit of {limit}",
             remedy="raise --sram or choose a smaller network",
         )
 

@@ -187,5 +187,5 @@ def _integer_samples(graph: Graph, inputs: Mapping[str, Array] | None, seed: int
 def _random(tensor: Tensor, rng: np.random.Generator) -> Array:
     if tensor.dtype.is_integer:
         low, high = tensor.dtype.limits
-        return rng.integers(low, high, tensor.shape, tensor.dtype.numpy, endpoint=True)  # type: ignore[call-overload, no-any-return]
+        return rng.integers(low, high, tensor.shape, endpoint=True).astype(tensor.dtype.numpy)
     return rng.standard_normal(tensor.shape).astype(np.float32)

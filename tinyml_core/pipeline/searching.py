@@ -56,7 +56,7 @@ def pose(project: Project, data: Dataset, profile: HardwareProfile, platform: Pl
     space = platform.create(SearchSpace, chosen.space.name, chosen.space.options, "search.space.options")
     models = [
         platform.create(CostModel, model.name, model.options, f"search.cost_models.{index}.options")
-        for index, model in enumerate(chosen.cost_models)
+        for index, model in enumerate(_cost_models(project))
     ]
     passes = ordered_passes(platform)
     quantizer = platform.create(Quantizer, project.quantizer.name, project.quantizer.options, "quantizer.options")
@@ -82,6 +82,13 @@ def pose(project: Project, data: Dataset, profile: HardwareProfile, platform: Pl
         return EvaluationTask(setup=setup, graph=graph_of(candidate), seed=seed)
 
     return Problem(space, graph_of, costs_of, work_of)
+
+
+def _cost_models(project: Project) -> tuple[Reference, ...]:
+    """Those the project names, or the analytic one planning as the compiler will."""
+    compiler = project.compile
+    options = {"generator": compiler.generator.name, "objective": compiler.objective}
+    return project.search.cost_models or (Reference(name="analytic", options=options),)
 
 
 def run_search(
@@ -110,8 +117,9 @@ def run_search(
     searcher = platform.create(SearchStrategy, strategy.name, strategy.options, "search.strategy.options")
     if journal is None:
         return search(problem.space, searcher, **arguments)
-    shaping = project.model_dump(exclude={"search": {"workers", "executor", "baseline"}, "compile": True,
-                                          "training": True, "reporters": True, "name": True})  # fmt: skip
+    shaping = project.model_dump(
+        exclude={"name": True, "training": True, "reporters": True, "search": {"workers", "executor", "baseline"}}
+    )
     config = fingerprint(shaping | {"strategy": strategy.model_dump()})
     with Journal(journal, Header(config=config, seed=project.seed), resume=resume) as kept:
         return search(problem.space, searcher, journal=kept, **arguments)

@@ -16,11 +16,28 @@ from tinyml_core.errors import GraphError
 from tinyml_core.graph.graph import Graph, Node, Rounding
 from tinyml_core.graph.operator import Operator
 from tinyml_core.graph.operators import (
-    IDENTITY, Add, AveragePool2D, BatchNorm, Clamp, Conv2D, DepthwiseConv2D, FullyConnected, MaxPool2D, Mean, Pad,
-    Reshape, Softmax,
-)  # fmt: skip
+    IDENTITY,
+    Add,
+    AveragePool2D,
+    BatchNorm,
+    Clamp,
+    Conv2D,
+    DepthwiseConv2D,
+    FullyConnected,
+    MaxPool2D,
+    Mean,
+    Pad,
+    Reshape,
+    Softmax,
+)
 from tinyml_core.graph.tensor import Array, DType, Quantization, Tensor
-from tinyml_core.quantization.scales import Range, activation_quantization, quantised_bias, quantised_weights, weight_scales
+from tinyml_core.quantization.scales import (
+    Range,
+    activation_quantization,
+    quantised_bias,
+    quantised_weights,
+    weight_scales,
+)
 
 CHANNEL_AXIS: Mapping[type[Operator], int] = {Conv2D: 0, DepthwiseConv2D: 3, FullyConnected: 0}
 """Axis of the output channels in the weights."""

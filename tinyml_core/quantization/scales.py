@@ -1,7 +1,7 @@
 """Scales: which integers stand for which real numbers.
 
-Activations are int8, asymmetric, per tensor: 0.0 is always an integer, because padding and ReLU need it exactly. Weights
-are int8 in -127..127, symmetric, per output channel: TensorFlow Lite's 8-bit specification.
+Activations are int8, asymmetric, per tensor: 0.0 is always an integer, because padding and ReLU need it exactly.
+Weights are int8 in -127..127, symmetric, per output channel: TensorFlow Lite's 8-bit specification.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ GREATEST_BIAS = 1 << 24
 
 
 def activation_quantization(seen: Range) -> Quantization:
-    """int8 scale and zero point that cover ``seen``, widened to include 0; a range of nothing but 0 gets scale 1/128."""
+    """int8 scale and zero point that cover ``seen``, widened to include 0; nothing but 0 gets scale 1/128."""
     low, high = min(float(seen[0]), 0.0), max(float(seen[1]), 0.0)
     scale = float(np.float32((high - low) / 255))
     if scale < LEAST_SCALE:

@@ -127,9 +127,14 @@ class Journal:
         )
 
     def _append(self, line: _Line) -> None:
-        self._file.write(line.model_dump_json().encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        try:
+            self._file.write(line.model_dump_json().encode() + b"\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise InputError(
+                f"cannot be written: {error.strerror}", place=str(self.path), remedy="make room, then resume the search"
+            ) from None
 
     def _recover(self, header: Header) -> tuple[int, bool]:
         """Read the file; return the length of its whole lines and whether the header is among them."""

@@ -1,6 +1,6 @@
 """The evaluation task: what travels to a worker process, and what it does there.
 
-Everything in it can be pickled. Platform, evaluator and dataset are made once in each process; the answer is one number.
+Everything in it can be pickled. Platform, evaluator and dataset are made once in each process; the answer is a number.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -23,7 +24,8 @@ class Processes:
 
     def open(self, workers: int) -> Executor:
         """A fresh pool."""
-        return _OneThreadPool(workers, mp_context=multiprocessing.get_context("spawn"))
+        context = multiprocessing.get_context("spawn")
+        return _OneThreadPool(workers, mp_context=context, initializer=_follow_parent)
 
 
 class _OneThreadPool(ProcessPoolExecutor):
@@ -43,3 +45,15 @@ def _one_thread() -> Iterator[None]:
     finally:
         for name in absent:
             del os.environ[name]
+
+
+def _follow_parent() -> None:
+    """Let this worker end with its parent: one whose parent was killed would wait for work for ever."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

@@ -15,6 +15,7 @@ from tinyml_core.graph.operators import IDENTITY, BatchNorm, Conv2D, DepthwiseCo
 from tinyml_core.graph.tensor import Array, DType, Tensor
 from tinyml_plugins.passes.merging import Merged, merge_pairs
 
+
 @dataclass(frozen=True, kw_only=True)
 class FoldBatchNorm:
     """Folds where a layer without activation is read by the normalisation alone."""
@@ -31,21 +32,19 @@ def _merge(graph: Graph, layer: Node, norm: Node) -> Merged | None:
     op = layer.op
     if not isinstance(norm.op, BatchNorm) or not isinstance(op, Conv2D | DepthwiseConv2D | FullyConnected):
         return None
-    weights, bias, gamma, beta, mean, variance = (
-        graph.tensors[name].data if name else np.zeros(1)
-        for name in (layer.inputs[1], layer.inputs[2] if len(layer.inputs) == 3 else "", *norm.inputs[1:])
-    )
-    if op.activation != IDENTITY or weights is None or bias is None:
+    weights = graph.tensors[layer.inputs[1]].data
+    others = [graph.tensors[name].data for name in (*layer.inputs[2:], *norm.inputs[1:])]
+    if op.activation != IDENTITY or weights is None or any(data is None for data in others):
         return None
-    if gamma is None or beta is None or mean is None or variance is None:
-        return None
-    factor = gamma / np.sqrt(variance.astype(np.float64) + norm.op.epsilon)
-    shift = (bias - mean.astype(np.float64)) * factor + beta
-    if any(weights.strides) or weights.flat[0]:
-        weights = weights * (factor if isinstance(op, DepthwiseConv2D) else factor.reshape(-1, *[1] * (weights.ndim - 1)))
+    *bias, gamma, beta, mean, variance = (data.astype(np.float64) for data in others if data is not None)
+    factor = gamma / np.sqrt(variance + norm.op.epsilon)
+    shift = (sum(bias) - mean) * factor + beta
+    if any(weights.strides) or weights.flat[0]:  # zeros that take no memory stay so
+        shape = (-1,) if isinstance(op, DepthwiseConv2D) else (-1, *(1,) * (weights.ndim - 1))
+        weights = weights.astype(np.float64) * factor.reshape(shape)
     constants = (
         _constant(graph, layer, "weights", layer.inputs[1], weights),
-        _constant(graph, layer, "bias", layer.inputs[2] if len(layer.inputs) == 3 else "", shift),
+        _constant(graph, layer, "bias", layer.inputs[2] if bias else "", shift),
     )
     inputs = (layer.inputs[0], *(tensor.name for tensor in constants))
     return Merged(replace(layer, op=replace(op, activation=norm.op.activation), inputs=inputs), constants)

@@ -23,7 +23,9 @@ class FuseActivation:
 
 def _merge(graph: Graph, layer: Node, clamp: Node) -> Merged | None:
     op = layer.op
-    if not isinstance(clamp.op, Clamp) or not isinstance(op, Add | BatchNorm | Conv2D | DepthwiseConv2D | FullyConnected):
+    if not isinstance(clamp.op, Clamp) or not isinstance(
+        op, Add | BatchNorm | Conv2D | DepthwiseConv2D | FullyConnected
+    ):
         return None
     if graph.tensors[layer.outputs[0]].quantization != graph.tensors[clamp.outputs[0]].quantization:
         return None

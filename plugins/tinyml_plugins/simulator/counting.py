@@ -7,14 +7,15 @@ one starts another), so totals are sums over blocks, never over addresses of one
 from __future__ import annotations
 
 import ctypes
+import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
-from unicorn import UC_HOOK_BLOCK, Uc
 
 from tinyml_plugins.simulator import block_hook
+from tinyml_plugins.simulator.engine import Engine, unicorn
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,9 @@ def instructions_in(code: bytes) -> int:
 class CompiledCounter:
     """Counts in C; attached to the engine for good."""
 
-    def __init__(self, engine: Uc, library: ctypes.CDLL, base: int, code: bytes) -> None:
-        from unicorn.unicorn_py3.unicorn import uclib  # the public binding takes Python functions only
-
+    def __init__(self, engine: Engine, library: ctypes.CDLL, base: int, code: bytes) -> None:
+        binding: Any = importlib.import_module("unicorn.unicorn_py3.unicorn")  # the public one takes only Python
+        uclib, handle = binding.uclib, cast(Any, engine)._uch
         halfwords = len(code) // 2
         self._entries, self._falls = np.zeros(halfwords, np.uint64), np.zeros(halfwords, np.uint64)
         self._sizes, self._lengths = np.zeros(halfwords, np.uint32), np.zeros(halfwords, np.uint32)
@@ -74,9 +75,9 @@ class CompiledCounter:
             *(array.ctypes.data for array in arrays), base, halfwords, 0, 1, 0, 0, stop, 0, 0
         )
         status = uclib.uc_hook_add(
-            engine._uch,
+            handle,
             ctypes.byref(ctypes.c_size_t()),
-            UC_HOOK_BLOCK,
+            unicorn.UC_HOOK_BLOCK,
             ctypes.cast(library.on_block, ctypes.c_void_p),
             ctypes.cast(ctypes.pointer(self._state), ctypes.c_void_p),
             ctypes.c_uint64(1),
@@ -112,7 +113,7 @@ class CompiledCounter:
 class PythonCounter:
     """Counts in Python, attached only while a call is profiled; other calls have no instruction limit."""
 
-    def __init__(self, engine: Uc, base: int, code: bytes) -> None:
+    def __init__(self, engine: Engine, base: int, code: bytes) -> None:
         self._engine, self._base, self._code = engine, base, code
         self._hook: int | None = None
         self._reset(0)
@@ -127,7 +128,7 @@ class PythonCounter:
         self._reset(limit)
         if profile:
             self._engine.ctl_flush_tb()  # blocks translated without the hook would never call it
-            self._hook = self._engine.hook_add(UC_HOOK_BLOCK, self._on_block)
+            self._hook = self._engine.hook_add(unicorn.UC_HOOK_BLOCK, self._on_block)
 
     def end(self) -> None:
         """Detach."""
@@ -136,7 +137,7 @@ class PythonCounter:
             self._hook = None
             self._engine.ctl_flush_tb()
 
-    def _on_block(self, engine: Uc, address: int, size: int, _data: Any) -> None:  # noqa: ANN401 - the binding's type
+    def _on_block(self, engine: Engine, address: int, size: int, _data: object) -> None:
         start = address - self._base
         if not 0 <= start < len(self._code):
             self._halted = (block_hook.STRAY, address)

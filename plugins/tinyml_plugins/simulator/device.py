@@ -5,10 +5,6 @@ from __future__ import annotations
 import struct
 import threading
 from collections.abc import Sequence
-from typing import Any
-
-from unicorn import UC_HOOK_INTR, UC_HOOK_MEM_INVALID, Uc, UcError
-from unicorn import arm_const as arm
 
 from tinyml_core.api.runner import Measurement
 from tinyml_core.errors import InputError
@@ -16,6 +12,7 @@ from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_plugins.simulator.block_hook import load_hook
 from tinyml_plugins.simulator.counting import BlockCounter, CompiledCounter, PythonCounter
 from tinyml_plugins.simulator.elf import Image
+from tinyml_plugins.simulator.engine import Engine, EngineError, arm, unicorn
 from tinyml_plugins.simulator.fault import Trouble, fault
 from tinyml_plugins.simulator.stack import StackPaint
 from tinyml_plugins.simulator.timing.estimate import Estimator
@@ -29,7 +26,7 @@ class UnicornDevice:
 
     def __init__(
         self,
-        engine: Uc,
+        engine: Engine,
         image: Image,
         profile: HardwareProfile,
         *,
@@ -50,8 +47,8 @@ class UnicornDevice:
         self._stack = StackPaint(engine, self.address("__stack_limit"), self.address("__stack_top"))
         self._trouble: Trouble | None = None
         self._expired = False
-        engine.hook_add(UC_HOOK_MEM_INVALID, self._on_invalid_access)
-        engine.hook_add(UC_HOOK_INTR, self._on_exception)
+        engine.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._on_invalid_access)
+        engine.hook_add(unicorn.UC_HOOK_INTR, self._on_exception)
         self._reset = engine.context_save()
 
     def address(self, symbol: str) -> int:
@@ -72,7 +69,7 @@ class UnicornDevice:
         """
         try:
             self._engine.mem_write(address, data)
-        except UcError as error:
+        except EngineError as error:
             raise InputError(f"no memory for {len(data)} bytes at 0x{address:08x}") from error
 
     def read(self, address: int, size: int) -> bytes:
@@ -83,7 +80,7 @@ class UnicornDevice:
         """
         try:
             return bytes(self._engine.mem_read(address, size))
-        except UcError as error:
+        except EngineError as error:
             raise InputError(f"no memory of {size} bytes at 0x{address:08x}") from error
 
     def call(self, symbol: str, arguments: Sequence[int], *, profile: bool = False) -> tuple[int, Measurement | None]:
@@ -106,7 +103,7 @@ class UnicornDevice:
             self._stack.paint(pointer)
         self._run(entry, profile)
         if not profile:
-            return int(engine.reg_read(arm.UC_ARM_REG_R0)), None
+            return engine.reg_read(arm.UC_ARM_REG_R0), None
         runs = self._counter.runs()
         cycles, functions = self._estimator.estimate(runs)
         measurement = Measurement(
@@ -116,7 +113,7 @@ class UnicornDevice:
             stack_bytes=self._stack.used(symbol),
             functions=functions,
         )
-        return int(engine.reg_read(arm.UC_ARM_REG_R0)), measurement
+        return engine.reg_read(arm.UC_ARM_REG_R0), measurement
 
     def _run(self, entry: int, profile: bool) -> None:
         """Execute until the function returns, or raise what went wrong."""
@@ -127,8 +124,8 @@ class UnicornDevice:
         timer.start()
         try:
             self._engine.emu_start(entry | 1, self._stop_address)
-        except UcError as unicorn_error:
-            error = unicorn_error.errno
+        except EngineError as raised:
+            error = int(getattr(raised, "errno", 0)) or -1
         finally:
             timer.cancel()
             timer.join()  # a timer that fires late must not stop the next call
@@ -144,12 +141,12 @@ class UnicornDevice:
         self._expired = True
         self._engine.emu_stop()
 
-    def _on_invalid_access(self, _engine: Uc, access: int, address: int, size: int, _value: int, _data: Any) -> bool:  # noqa: ANN401
+    def _on_invalid_access(
+        self, _engine: Engine, access: int, address: int, size: int, _value: int, _data: object
+    ) -> bool:
         self._trouble = Trouble(access=access, address=address, size=size)
         return False
 
-    def _on_exception(self, engine: Uc, number: int, _data: Any) -> None:  # noqa: ANN401 - the binding's type
+    def _on_exception(self, engine: Engine, number: int, _data: object) -> None:
         self._trouble = Trouble(exception=number)
         engine.emu_stop()
-
-

@@ -9,6 +9,7 @@ from pathlib import Path
 from elftools.common.exceptions import ELFError
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 
 from tinyml_core.errors import InputError
 
@@ -83,7 +84,7 @@ def read_image(path: Path) -> Image:
                 raise InputError("not a little-endian Arm executable", place=str(path), remedy="build it again")
             table = elf.get_section_by_name(".symtab")
             code = [s for s in elf.iter_sections() if s["sh_flags"] & SH_FLAGS.SHF_EXECINSTR and s["sh_size"]]
-            if table is None or not code:
+            if not isinstance(table, SymbolTableSection) or not code:
                 raise InputError("has no symbols or no code", place=str(path), remedy="build it without stripping")
             segments = tuple(
                 (segment["p_paddr"], segment["p_vaddr"], segment.data(), segment["p_memsz"])

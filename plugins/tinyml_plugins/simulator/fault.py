@@ -7,13 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import unicorn
-from unicorn import Uc
-from unicorn import arm_const as arm
-
 from tinyml_core.errors import DeviceFault
 from tinyml_plugins.simulator.block_hook import LIMIT, STRAY
 from tinyml_plugins.simulator.elf import Image
+from tinyml_plugins.simulator.engine import Engine, arm, unicorn
 from tinyml_plugins.simulator.stack import StackPaint
 
 _ACCESS = {
@@ -29,10 +26,10 @@ _FETCHES = (unicorn.UC_MEM_FETCH_UNMAPPED, unicorn.UC_MEM_FETCH_PROT)
 _EXCEPTIONS = {
     1: "undefined instruction",
     2: "supervisor call",
-    3: "instruction fault",
     4: "unaligned access",
     7: "breakpoint",
 }
+_FETCH_ABORT = 3  # where the architecture forbids execution
 _LARGEST_PUSH = 128  # bytes; the stack pointer moves only after the stores of a PUSH have succeeded
 
 
@@ -47,7 +44,7 @@ class Trouble:
 
 
 def fault(
-    engine: Uc,
+    engine: Engine,
     image: Image,
     stack: StackPaint,
     error: int,
@@ -61,7 +58,8 @@ def fault(
     ``error`` is Unicorn's error number, ``halted`` what the block counter says, ``expired`` the time limit in seconds
     when that was hit.
     """
-    pc = int(engine.reg_read(arm.UC_ARM_REG_PC))
+    pc = engine.reg_read(arm.UC_ARM_REG_PC)
+    caller = (engine.reg_read(arm.UC_ARM_REG_LR) & ~1) - 2
     reason, address = halted
     remedy = ""
     if trouble is not None and trouble.access:
@@ -69,14 +67,16 @@ def fault(
             size=trouble.size, address=trouble.address
         )
         if trouble.access in _FETCHES:  # the place that matters is where the jump came from, or will return to
-            pc = (int(engine.reg_read(arm.UC_ARM_REG_LR)) & ~1) - 2
-        elif int(engine.reg_read(arm.UC_ARM_REG_SP)) - _LARGEST_PUSH <= trouble.address < stack.limit:
+            pc = caller
+        elif engine.reg_read(arm.UC_ARM_REG_SP) - _LARGEST_PUSH <= trouble.address < stack.limit:
             problem = f"stack overflow: {problem}, below the reserve of {stack.top - stack.limit} bytes"
             remedy = "build with a larger stack"
+    elif trouble is not None and trouble.exception == _FETCH_ABORT:
+        problem, pc = f"jump to 0x{pc:08x}, which is not code", caller
     elif trouble is not None:
         problem = _EXCEPTIONS.get(trouble.exception or 0, f"exception {trouble.exception}")
     elif reason & STRAY:
-        problem, pc = f"jump to 0x{address:08x}, which is not code", (int(engine.reg_read(arm.UC_ARM_REG_LR)) & ~1) - 2
+        problem, pc = f"jump to 0x{address:08x}, which is not code", caller
     elif reason & LIMIT:
         problem, pc = f"executed more than {limit} instructions", address
         remedy = "raise max_instructions if the program is meant to run that long"

@@ -39,12 +39,10 @@ clean:
 class MakefileWriter:
     """Writes ``Makefile``, the linker script and the start-up code."""
 
-    stack: int = 4096
-    """Bytes kept for the stack."""
     optimisation: str = "-O3"
     """Optimisation level of the compiler."""
 
-    def write(self, code: GeneratedCode, program: Program) -> Mapping[str, str]:
+    def write(self, code: GeneratedCode, program: Program, stack: int) -> Mapping[str, str]:
         """The three files; ``make`` beside the generated sources then gives ``firmware.elf``.
 
         Raises:
@@ -64,6 +62,6 @@ class MakefileWriter:
         )
         return {
             "Makefile": makefile,
-            LINKER_SCRIPT: linker_script(profile, program.region, self.stack),
+            LINKER_SCRIPT: linker_script(profile, program.region, stack),
             STARTUP: startup_source(profile),
         }

@@ -67,15 +67,12 @@ class UnicornRunner:
             )
         if self.timeout_seconds <= 0 or self.max_instructions <= 0:
             raise InputError("timeout_seconds and max_instructions must be positive", place="runner unicorn")
-        import unicorn
-        from unicorn import arm_const
-
         from tinyml_plugins.simulator.device import UnicornDevice
         from tinyml_plugins.simulator.elf import read_image
+        from tinyml_plugins.simulator.engine import EngineError, new_engine, unicorn
 
         image = read_image(binary)
-        engine = unicorn.Uc(unicorn.UC_ARCH_ARM, unicorn.UC_MODE_THUMB)
-        engine.ctl_set_cpu_model(getattr(arm_const, MODELS[profile.core]))
+        engine = new_engine(MODELS[profile.core])
         permissions = {
             "flash": unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC,
             "sram": unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE,
@@ -88,7 +85,7 @@ class UnicornRunner:
                 )
             try:
                 engine.mem_map(region.origin, region.size, permissions[region.kind])
-            except unicorn.UcError as error:
+            except EngineError as error:
                 raise UnsupportedError(
                     f"region {region.name} cannot be mapped ({error}); it may overlap another",
                     place=f"target {profile.name}",
@@ -98,7 +95,7 @@ class UnicornRunner:
             for address in {load, run} if data else ():
                 try:
                     engine.mem_write(address, data)
-                except unicorn.UcError as error:
+                except EngineError as error:
                     raise InputError(
                         f"has {len(data)} bytes at 0x{address:08x}, where target {profile.name} has no memory",
                         place=str(binary),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from unicorn import Uc, UcError
-
 from tinyml_core.errors import DeviceFault
+from tinyml_plugins.simulator.engine import Engine, EngineError
 
 _PAINT = b"\xd5\x3c\xa6\x91"  # a word no address, small number or ASCII text looks like
 _GUARD = 256
@@ -13,7 +12,7 @@ _GUARD = 256
 class StackPaint:
     """The stack reserve, from ``limit`` (the lowest address) to ``top``."""
 
-    def __init__(self, engine: Uc, limit: int, top: int) -> None:
+    def __init__(self, engine: Engine, limit: int, top: int) -> None:
         self._engine, self.limit, self.top = engine, limit, top
         self._from = top
         self._below: bytes | None = None
@@ -30,7 +29,7 @@ class StackPaint:
     def _guard(self) -> bytes | None:
         try:
             return bytes(self._engine.mem_read(self.limit - _GUARD, _GUARD))
-        except UcError:
+        except EngineError:
             return None  # nothing is mapped there, so that an overflow faults
 
     def used(self, symbol: str) -> int:

@@ -58,9 +58,7 @@ def lower_clamp(node: Node, graph: Graph) -> RescaleLowering:
     if graph.rounding is Rounding.TFLITE:
         with np.errstate(over="ignore"):  # RELU divides in float32; an infinite ratio is refused below
             ratio = float(np.float32(source.scale) / np.float32(output.scale))
-    return RescaleLowering(
-        source.zero_point, requantisation([ratio], node, output, graph.rounding, node.op.activation)
-    )
+    return RescaleLowering(source.zero_point, requantisation([ratio], node, output, graph.rounding, node.op.activation))
 
 
 def lower_quantize(node: Node, graph: Graph) -> RescaleLowering | QuantizeLowering:

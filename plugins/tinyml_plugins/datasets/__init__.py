@@ -1,0 +1,1 @@
+"""Datasets: sources of labelled samples."""

@@ -1,0 +1,1 @@
+"""Quantisers that need no training."""

@@ -1,0 +1,159 @@
+"""TinyEngine: the code generator."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import tinyml_core
+from tinyml_core.api.generator import GeneratedCode
+from tinyml_core.arithmetic.lowering import lower
+from tinyml_core.errors import UnsupportedError
+from tinyml_core.graph.graph import Graph, Node
+from tinyml_core.graph.operators import Dequantize, Quantize
+from tinyml_core.graph.operators.window import Window
+from tinyml_core.graph.serialise import digest
+from tinyml_core.graph.tensor import DType, Tensor
+from tinyml_core.hardware.profile import HardwareProfile
+from tinyml_core.program.program import Program, Step
+from tinyml_core.program.schedule import Schedule
+from tinyml_plugins.tinyengine.kernel import C_TYPES, Layer
+from tinyml_plugins.tinyengine.naming import check_prefix
+from tinyml_plugins.tinyengine.rendering import render
+from tinyml_plugins.tinyengine.table import KERNELS, kernel_of
+
+ARITHMETIC = "tinyml_arithmetic.h"
+"""The header that all generated networks share."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output of the network as the header shows it: ``name`` and ``MACRO`` complete the prefix."""
+
+    name: str
+    macro: str
+    tensor: Tensor
+    ctype: str
+    offset: int
+
+
+@dataclass(frozen=True)
+class WrittenLayer:
+    """A step with the statements of its function; no ``symbol`` where there is nothing to do."""
+
+    number: int
+    step: Step
+    layer: Layer
+    body: str
+
+    @property
+    def symbol(self) -> str:
+        """The C function, or ""."""
+        return self.layer.symbol if self.body else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TinyEngine:
+    """Generates C99 with one specialised function for each layer."""
+
+    simd: bool = True
+    """Offer the kernels that use the core's DSP extension, where it has one."""
+
+    def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
+        """Every schedule of every kernel that knows ``node``.
+
+        Raises:
+            UnsupportedError: there is none; names node, operator and types.
+        """
+        if type(node.op) not in KERNELS:
+            raise _unsupported(node, graph, "the code generator has no kernel for this operator")
+        lower(node, graph)  # says by name what the arithmetic does not define
+        _check_types(node, graph)
+        features = profile.features if self.simd else frozenset()
+        schedules = [
+            schedule
+            for kernel in KERNELS[type(node.op)]
+            if kernel.needs <= features
+            for schedule in kernel.candidates(node, graph, profile)
+        ]
+        if not schedules:
+            raise _unsupported(node, graph, "no kernel of the code generator knows this shape")
+        return schedules
+
+    def generate(self, program: Program, prefix: str) -> GeneratedCode:
+        """C sources of ``program``: ``<prefix>.c`` with its headers, and ``main.c`` with the arena.
+
+        Raises:
+            InputError: ``prefix`` cannot start C names.
+            UnsupportedError: a graph output is a constant.
+        """
+        check_prefix(prefix)
+        written = [self._write(program, number, step, prefix) for number, step in enumerate(program.steps)]
+        values = {
+            "prefix": prefix,
+            "program": program,
+            "graph": program.graph,
+            "layers": written,
+            "constants": [constant for each in written for constant in each.layer.constants],
+            "inputs": _ports(program, program.graph.inputs, "input"),
+            "outputs": _ports(program, program.graph.outputs, "output"),
+            "version": tinyml_core.__version__,
+            "options": ", ".join(f"{name}={value}" for name, value in sorted(asdict(self).items())),
+            "digest": digest(program.graph),
+        }
+        files = {
+            f"{prefix}.h": render("network.h.j2", **values),
+            f"{prefix}.c": render("network.c.j2", **values),
+            f"{prefix}_weights.h": render("weights.h.j2", **values),
+            ARITHMETIC: render(ARITHMETIC),
+            "main.c": render("main.c.j2", **values),
+        }
+        return GeneratedCode(
+            files=files,
+            invoke=f"{prefix}_invoke",
+            arena=f"{prefix}_arena",
+            layers=tuple(each.symbol for each in written),
+            library=(f"{prefix}.c",),
+            example="main.c",
+        )
+
+    def _write(self, program: Program, number: int, step: Step, prefix: str) -> WrittenLayer:
+        kind = re.sub(r"[^A-Za-z0-9_]", "_", step.node.op.kind, flags=re.ASCII)
+        layer = Layer(program, step, f"{prefix}_step{number:02d}_{kind}")
+        body = kernel_of(step.node.op, step.schedule.kernel).emit(layer=layer)
+        return WrittenLayer(number, step, layer, body)
+
+
+def _check_types(node: Node, graph: Graph) -> None:
+    """Refuse what the arithmetic defines and no kernel computes: other integer types, and more than one sample."""
+    source, target = graph.inputs_of(node)[0], graph.outputs_of(node)[0]
+    known = {(DType.INT8, DType.INT8)}
+    if isinstance(node.op, Quantize):
+        known.add((DType.FLOAT32, DType.INT8))
+    if isinstance(node.op, Dequantize):
+        known = {(DType.INT8, DType.FLOAT32)}
+    if (source.dtype, target.dtype) not in known:
+        raise _unsupported(node, graph, "the code generator has no kernel for these types")
+    if isinstance(node.op, Window) and source.shape[0] != 1:
+        raise _unsupported(node, graph, f"has a batch of {source.shape[0]}; the device takes one sample at a time")
+
+
+def _unsupported(node: Node, graph: Graph, problem: str) -> UnsupportedError:
+    reads = ", ".join(tensor.dtype.value for tensor in graph.inputs_of(node))
+    writes = ", ".join(tensor.dtype.value for tensor in graph.outputs_of(node))
+    return UnsupportedError(problem, place=f"node {node.name!r} ({node.op.kind}, {reads} to {writes})")
+
+
+def _ports(program: Program, names: Sequence[str], role: str) -> list[Port]:
+    ports = []
+    for index, name in enumerate(names):
+        tensor = program.graph.tensors[name]
+        if tensor.data is not None:
+            raise UnsupportedError("is a constant, which needs no device", place=f"graph {role} {name!r}")
+        if tensor.dtype not in C_TYPES:
+            raise UnsupportedError(f"has type {tensor.dtype.value}", place=f"graph {role} {name!r}")
+        suffix = role if len(names) == 1 else f"{role}_{index}"
+        offset = program.buffer_of(name).offset
+        ports.append(Port(suffix, suffix.upper(), tensor, C_TYPES[tensor.dtype], offset))
+    return ports

@@ -1,0 +1,100 @@
+"""Kernels and layers: the two sides a kernel deals with, the planner's and the printer's.
+
+A kernel is a stateless object. ``candidates`` tells the planner what it would need; when the planner has chosen one of
+its schedules, ``emit`` gets the :class:`Layer`, which knows where every operand lies, and returns the statements of the
+layer's function. A vendor's kernel (kind ``kernel``) has the same two methods and is called the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Protocol
+
+from tinyml_core.graph.graph import Graph, Node
+from tinyml_core.graph.tensor import DType, Tensor
+from tinyml_core.hardware.profile import HardwareProfile
+from tinyml_core.program.program import Program, Step
+from tinyml_core.program.schedule import Schedule
+from tinyml_plugins.tinyengine.constants import ConstantArray, literals
+
+C_TYPES = {DType.INT8: "int8_t", DType.FLOAT32: "float", DType.INT32: "int32_t"}
+"""C spelling of the element types that layers read and write."""
+
+
+@dataclass
+class Layer:
+    """One step of a program, as the kernel that writes it sees it.
+
+    ``symbol`` is the C function; ``constants`` collects the tables it reads.
+    """
+
+    program: Program
+    step: Step
+    symbol: str
+    constants: list[ConstantArray] = field(default_factory=list)
+
+    @property
+    def node(self) -> Node:
+        """The node to carry out."""
+        return self.step.node
+
+    @property
+    def graph(self) -> Graph:
+        """The graph of the node."""
+        return self.program.graph
+
+    @property
+    def inputs(self) -> list[Tensor]:
+        """What the node reads."""
+        return self.graph.inputs_of(self.node)
+
+    @property
+    def output(self) -> Tensor:
+        """What the node writes."""
+        return self.graph.outputs_of(self.node)[0]
+
+    def source(self, index: int = 0) -> str:
+        """C expression of a pointer to the first element of an input, in the arena or in flash."""
+        tensor = self.inputs[index]
+        ctype = C_TYPES[tensor.dtype]
+        if tensor.data is not None:
+            return self.constant(f"input{index}", ctype, literals(tensor.data))
+        return f"(const {ctype} *){_address(ctype, self.program.buffer_of(tensor.name).offset)}"
+
+    def target(self) -> str:
+        """C expression of a pointer to the first element of the output."""
+        ctype = C_TYPES[self.output.dtype]
+        return f"({ctype} *){_address(ctype, self.program.buffer_of(self.output.name).offset)}"
+
+    def scratch(self, ctype: str) -> str:
+        """C expression of a pointer to the scratch that the schedule asked for."""
+        assert self.step.scratch is not None, self.symbol
+        return f"({ctype} *){_address(ctype, self.program.buffer(self.step.scratch).offset)}"
+
+    def constant(self, role: str, ctype: str, elements: Iterable[str]) -> str:
+        """Add a table to the flash and return its C name."""
+        self.constants.append(ConstantArray(f"{self.symbol}_{role}", ctype, tuple(elements)))
+        return self.constants[-1].name
+
+
+def _address(ctype: str, offset: int) -> str:
+    # The planner aligned the offset, which -Wcast-align cannot know of a sum.
+    return f"(arena + {offset})" if ctype == "int8_t" else f"(void *)(arena + {offset})"
+
+
+class LayerKernel(Protocol):
+    """One way to carry out an operator."""
+
+    name: ClassVar[str]
+    """What schedules and reports call it."""
+    needs: ClassVar[frozenset[str]]
+    """Features a core must have for this kernel to be worth offering; its code is correct on any core."""
+
+    def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
+        """Schedules for a node whose arithmetic is defined; none when this kernel does not know its shape."""
+        ...
+
+    def emit(self, *, layer: Layer) -> str:
+        """The statements of the layer's function; ``arena`` is a ``uint8_t *`` there."""
+        ...

@@ -1,0 +1,1 @@
+"""The kernels, one small module for each family of operators."""

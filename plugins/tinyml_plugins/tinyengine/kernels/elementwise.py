@@ -1,0 +1,158 @@
+"""Elementwise operators, softmax, and the crossings between scales and between integers and float.
+
+Each reads an element before it writes over it, so all of them work in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from tinyml_core.arithmetic.lowering import lower
+from tinyml_core.arithmetic.lowering.add import SingleRoundingAdd, lower_add
+from tinyml_core.arithmetic.lowering.crossing import QuantizeLowering, RescaleLowering, lower_dequantize
+from tinyml_core.arithmetic.lowering.softmax import lower_softmax
+from tinyml_core.arithmetic.requantise import requantise
+from tinyml_core.graph.graph import Graph, Node
+from tinyml_core.graph.tensor import DType
+from tinyml_core.hardware.profile import HardwareProfile
+from tinyml_core.program.schedule import Schedule
+from tinyml_plugins.tinyengine.constants import literal, literals
+from tinyml_plugins.tinyengine.kernel import Layer
+from tinyml_plugins.tinyengine.rendering import render
+from tinyml_plugins.tinyengine.timing import cycles
+
+INT8_VALUES = 256
+
+
+def _in_place(
+    kernel: str, node: Node, graph: Graph, profile: HardwareProfile, *, inputs: tuple[int, ...] = (0,), flash: int = 0
+) -> list[Schedule]:
+    (output,) = graph.outputs_of(node)
+    estimate = cycles(kernel, profile, outputs=output.elements)
+    return [Schedule(kernel=kernel, cycles=estimate, in_place=inputs, flash=flash)]
+
+
+class Add:
+    """Sum of two tensors, over either of them."""
+
+    name: ClassVar[str] = "add"
+    needs: ClassVar[frozenset[str]] = frozenset()
+
+    def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
+        """One schedule."""
+        return _in_place(self.name, node, graph, profile, inputs=(0, 1))
+
+    def emit(self, *, layer: Layer) -> str:
+        """A loop over elements."""
+        a = lower_add(layer.node, layer.graph)
+        single = isinstance(a, SingleRoundingAdd)
+        return render(
+            "kernels/add.c.j2",
+            a=a,
+            single=single,
+            constant=f"0x{a.constant & 0xFFFFFFFF:08x}u" if isinstance(a, SingleRoundingAdd) else "",
+            count=layer.output.elements,
+            sources=[layer.source(0), layer.source(1)],
+            target=layer.target(),
+        )
+
+
+class Lookup:
+    """Clamp, and int8 to another scale: a table of the 256 possible results."""
+
+    name: ClassVar[str] = "lookup"
+    needs: ClassVar[frozenset[str]] = frozenset()
+
+    def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
+        """One schedule for int8 inputs."""
+        if graph.inputs_of(node)[0].dtype is not DType.INT8:
+            return []
+        return _in_place(self.name, node, graph, profile, flash=INT8_VALUES)
+
+    def emit(self, *, layer: Layer) -> str:
+        """A loop over elements; the table starts at 0 and goes on with -128."""
+        lowering = lower(layer.node, layer.graph)
+        assert isinstance(lowering, RescaleLowering)
+        to = lowering.requantisation
+        values = np.arange(INT8_VALUES, dtype=np.uint8).view(np.int8).astype(np.int64)
+        rescaled = requantise((values - lowering.input_zero_point)[:, None], to.by)[:, 0] + to.zero_point
+        return render(
+            "kernels/lookup.c.j2",
+            count=layer.output.elements,
+            source=layer.source(),
+            target=layer.target(),
+            table=layer.constant("table", "int8_t", literals(np.clip(rescaled, to.low, to.high))),
+        )
+
+
+class Softmax:
+    """Softmax along the last axis."""
+
+    name: ClassVar[str] = "softmax"
+    needs: ClassVar[frozenset[str]] = frozenset()
+
+    def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
+        """One schedule."""
+        return _in_place(self.name, node, graph, profile, flash=4 * INT8_VALUES)
+
+    def emit(self, *, layer: Layer) -> str:
+        """For each row the maximum, the sum of exponentials, and the shares."""
+        table = lower_softmax(layer.node, layer.graph).exponentials
+        length = layer.output.shape[-1]
+        return render(
+            "kernels/softmax.c.j2",
+            rows=layer.output.elements // length,
+            length=length,
+            source=layer.source(),
+            target=layer.target(),
+            table=layer.constant("exponentials", "int32_t", literals(table)),
+        )
+
+
+class Quantize:
+    """float32 to int8."""
+
+    name: ClassVar[str] = "quantize"
+    needs: ClassVar[frozenset[str]] = frozenset()
+
+    def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
+        """One schedule for float inputs."""
+        if graph.inputs_of(node)[0].dtype is not DType.FLOAT32:
+            return []
+        return _in_place(self.name, node, graph, profile)
+
+    def emit(self, *, layer: Layer) -> str:
+        """A loop over elements."""
+        q = lower(layer.node, layer.graph)
+        assert isinstance(q, QuantizeLowering)
+        return render(
+            "kernels/quantize.c.j2",
+            q=q,
+            count=layer.output.elements,
+            source=layer.source(),
+            target=layer.target(),
+        )
+
+
+class Dequantize:
+    """int8 to float32."""
+
+    name: ClassVar[str] = "dequantize"
+    needs: ClassVar[frozenset[str]] = frozenset()
+
+    def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
+        """One schedule; it runs backwards, so the output may start at the input's address though it is larger."""
+        return _in_place(self.name, node, graph, profile)
+
+    def emit(self, *, layer: Layer) -> str:
+        """A loop over elements, the last one first."""
+        return render(
+            "kernels/dequantize.c.j2",
+            d=lower_dequantize(layer.node, layer.graph),
+            count=layer.output.elements,
+            source=layer.source(),
+            target=layer.target(),
+        )

@@ -1,0 +1,62 @@
+"""Operators that move elements: pad copies, reshape renames."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import ClassVar
+
+from tinyml_core.arithmetic.lowering.movement import lower_move
+from tinyml_core.graph.graph import Graph, Node
+from tinyml_core.graph.operators import Pad as PadOperator
+from tinyml_core.hardware.profile import HardwareProfile
+from tinyml_core.program.schedule import Schedule
+from tinyml_plugins.tinyengine.kernel import Layer
+from tinyml_plugins.tinyengine.rendering import render
+from tinyml_plugins.tinyengine.timing import cycles
+
+
+class Pad:
+    """Fill, then copy the runs of elements that stay together."""
+
+    name: ClassVar[str] = "pad"
+    needs: ClassVar[frozenset[str]] = frozenset()
+
+    def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
+        """One schedule."""
+        (output,) = graph.outputs_of(node)
+        return [Schedule(kernel=self.name, cycles=cycles(self.name, profile, outputs=output.elements))]
+
+    def emit(self, *, layer: Layer) -> str:
+        """Loops over the axes outside the last padded one."""
+        op = layer.node.op
+        assert isinstance(op, PadOperator)
+        source, target = layer.inputs[0].shape, layer.output.shape
+        padded = [axis for axis, pair in enumerate(op.padding) if any(pair)]
+        inner = padded[-1] if padded else 0
+        strides = [math.prod(target[axis + 1 :]) for axis in range(len(target))]
+        return render(
+            "kernels/pad.c.j2",
+            fill=lower_move(layer.node, layer.graph).fill,
+            elements=layer.output.elements,
+            first=sum(before * stride for (before, _), stride in zip(op.padding, strides, strict=True)),
+            loops=list(zip(source[:inner], strides[:inner], strict=True)),
+            run=math.prod(source[inner:]),
+            source=layer.source(),
+            target=layer.target(),
+        )
+
+
+class Reshape:
+    """The same bytes under another shape."""
+
+    name: ClassVar[str] = "reshape"
+    needs: ClassVar[frozenset[str]] = frozenset()
+
+    def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
+        """One schedule, which costs nothing."""
+        return [Schedule(kernel=self.name, cycles=0.0, alias=True)]
+
+    def emit(self, *, layer: Layer) -> str:
+        """No code."""
+        return ""

@@ -1,0 +1,163 @@
+"""Networks planned, generated, compiled for the host and run there: what the tests of the code generator share."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tinyml_core.api.generator import GeneratedCode
+from tinyml_core.arithmetic.executor import execute
+from tinyml_core.graph.graph import Graph
+from tinyml_core.hardware.profile import HardwareProfile, MemoryRegion
+from tinyml_core.program.planner import plan
+from tinyml_core.program.program import Program
+from tinyml_plugins.tinyengine.generator import TinyEngine
+
+WARNINGS = (
+    "-std=c99", "-Werror", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wvla", "-Wpedantic", "-Wcast-align",
+    "-Wmissing-prototypes", "-Wcomment", "-Wtrigraphs", "-Wundef",
+)  # fmt: skip
+FEATURES = {"cortex-m0plus": (), "cortex-m4": ("dsp", "fpu-sp"), "cortex-m7": ("dsp", "fpu-sp"), "cortex-m33": ("dsp",)}
+GUARD = 64
+
+
+def make_profile(core: str = "cortex-m4") -> HardwareProfile:
+    return HardwareProfile(
+        name="test-board",
+        title="Test board",
+        vendor="none",
+        core=core,
+        features=frozenset(FEATURES[core]),
+        clock_hz=100_000_000,
+        regions=(
+            MemoryRegion("flash", "flash", 0x0800_0000, 8 * 1024 * 1024),
+            MemoryRegion("sram", "sram", 0x2000_0000, 1024 * 1024),
+        ),
+        sources={},
+    )
+
+
+@dataclass(frozen=True)
+class Network:
+    """A graph with its plan and its C."""
+
+    graph: Graph
+    program: Program
+    code: GeneratedCode
+
+    def inputs(self, seed: int = 0) -> dict[str, np.ndarray]:
+        """Inputs over the whole range of their type."""
+        rng = np.random.default_rng(seed)
+        values = {}
+        for name in self.graph.inputs:
+            tensor = self.graph.tensors[name]
+            if tensor.dtype.is_integer:
+                low, high = tensor.dtype.limits
+                values[name] = rng.integers(low, high + 1, tensor.shape).astype(tensor.dtype.numpy)
+            else:
+                values[name] = rng.normal(scale=4.0, size=tensor.shape).astype(tensor.dtype.numpy)
+        return values
+
+    def expected(self, inputs: dict[str, np.ndarray]) -> bytes:
+        """What the reference computes: all outputs one after the other."""
+        outputs = execute(self.graph, inputs)
+        return b"".join(outputs[name].tobytes() for name in self.graph.outputs)
+
+    def fill(self, arena: bytearray, inputs: dict[str, np.ndarray]) -> None:
+        """Write the inputs into an arena."""
+        for name, value in inputs.items():
+            offset = self.program.buffer_of(name).offset
+            arena[offset : offset + value.nbytes] = value.tobytes()
+
+    def outputs(self, arena: bytes) -> bytes:
+        """The outputs in an arena, one after the other."""
+        buffers = [self.program.buffer_of(name) for name in self.graph.outputs]
+        return b"".join(bytes(arena[buffer.offset : buffer.offset + buffer.size]) for buffer in buffers)
+
+
+def make_network(graph: Graph, prefix: str = "net", core: str = "cortex-m4", objective="latency", **options) -> Network:
+    generator, profile = TinyEngine(**options), make_profile(core)
+    program = plan(graph, profile, lambda node: generator.candidates(node, graph, profile), objective=objective)
+    return Network(graph, program, generator.generate(program, prefix))
+
+
+def write_sources(networks: list[Network], folder: Path) -> list[Path]:
+    """Write the files of all networks into one folder and return their sources."""
+    for network in networks:
+        for name, text in network.code.files.items():
+            (folder / name).write_text(text, encoding="ascii")
+    return [folder / name for network in networks for name in network.code.library]
+
+
+class HostLibrary:
+    """Networks compiled into one shared library and called in this process."""
+
+    def __init__(self, compiler: str, networks: list[Network], folder: Path, *flags: str) -> None:
+        library = folder / "networks.so"
+        sources = [str(path) for path in write_sources(networks, folder)]
+        command = [compiler, *WARNINGS, "-O1", "-shared", "-fPIC", "-ffp-contract=off", *flags, *sources]
+        done = subprocess.run([*command, "-o", str(library)], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[:4000]
+        self._library = ctypes.CDLL(str(library))
+
+    def arena_after(self, network: Network, inputs: dict[str, np.ndarray], *, fill: int = 0xA5) -> bytearray:
+        """The arena after one inference, with :data:`GUARD` bytes before and behind it; all bytes start as ``fill``."""
+        alignment = network.program.arena_alignment
+        memory = (ctypes.c_uint8 * (network.program.arena_bytes + 2 * GUARD + alignment))()
+        ctypes.memset(memory, fill, ctypes.sizeof(memory))
+        start = -(-(ctypes.addressof(memory) + GUARD) // alignment) * alignment - ctypes.addressof(memory)
+        arena = bytearray([fill]) * network.program.arena_bytes
+        network.fill(arena, inputs)
+        ctypes.memmove(ctypes.addressof(memory) + start, bytes(arena), len(arena))
+        invoke = getattr(self._library, network.code.invoke)
+        invoke.argtypes = [ctypes.c_void_p]
+        assert invoke(ctypes.addressof(memory) + start) == 0
+        return bytearray(memory)[start - GUARD : start + len(arena) + GUARD]
+
+    def run(self, network: Network, inputs: dict[str, np.ndarray]) -> bytes:
+        """The outputs of one inference."""
+        return network.outputs(self.arena_after(network, inputs)[GUARD:-GUARD])
+
+
+@pytest.fixture(scope="session")
+def host_compiler() -> str:
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler for the host on PATH")
+    return compiler
+
+
+@pytest.fixture
+def host_library(host_compiler: str, tmp_path: Path):
+    """Builder of :class:`HostLibrary`."""
+    return lambda networks, *flags: HostLibrary(host_compiler, networks, tmp_path, *flags)
+
+
+@pytest.fixture(name="make_network")
+def make_network_fixture():
+    """Builder of :class:`Network`."""
+    return make_network
+
+
+@pytest.fixture(name="make_profile")
+def make_profile_fixture():
+    """Builder of profiles by core."""
+    return make_profile
+
+
+@pytest.fixture(name="write_sources")
+def write_sources_fixture():
+    """Writer of the files of networks."""
+    return write_sources
+
+
+@pytest.fixture
+def strict_flags() -> tuple[str, ...]:
+    """Every warning that generated code has to be free of."""
+    return WARNINGS
