@@ -76,8 +76,8 @@ BAD_ARRAYS = {
     "both x, y and split arrays": {"x": X, "y": Y, "x_test": X},
     r"x has shape \[60, 4, 4, 1\] and y \[59\]": {"x": X, "y": Y[:59]},
     "array x holds int16": {"x": X.astype(np.int16), "y": Y},
-    "array x holds complex64": {"x": X.astype(np.complex64), "y": Y},
-    "array x holds str": {"x": np.full((60, 2), "a"), "y": Y},
+    "array x: holds complex64": {"x": X.astype(np.complex64), "y": Y},
+    "array x: holds str": {"x": np.full((60, 2), "a"), "y": Y},
     "array y must hold class numbers": {"x": X, "y": Y - 1},
     "array y must hold class numbers from": {"x": X, "y": Y.astype(np.float32)},
     "numbers from 0 to 999": {"x": X, "y": np.full(60, 2**40)},
@@ -138,7 +138,7 @@ def test_a_truncated_or_missing_archive_gives_one_sentence(tmp_path, length):
     (tmp_path / "data.npz").write_bytes(content[:length])
     with pytest.raises(InputError, match="is no readable"):
         Npz(path=path).load(0)
-    with pytest.raises(InputError, match="is no file"):
+    with pytest.raises(InputError, match="does not exist"):
         Npz(path=str(tmp_path / "absent.npz")).load(0)
 
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import ctypes
+import runpy
 import shutil
 import subprocess
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tinyml_core.api.generator import GeneratedCode
+from tinyml_core.api.runner import Runner
+from tinyml_core.api.toolchain import Toolchain
 from tinyml_core.arithmetic.executor import execute
 from tinyml_core.graph.graph import Graph
 from tinyml_core.hardware.profile import HardwareProfile, MemoryRegion
+from tinyml_core.platform import Platform
 from tinyml_core.program.planner import plan
 from tinyml_core.program.program import Program
 from tinyml_plugins.tinyengine.generator import TinyEngine
@@ -125,6 +130,49 @@ class HostLibrary:
         return network.outputs(self.arena_after(network, inputs)[GUARD:-GUARD])
 
 
+class Firmware:
+    """Networks linked into one binary and run on an emulated core, all in one arena."""
+
+    def __init__(self, platform: Platform, toolchain: str, core: str, networks: list[Network], folder: Path) -> None:
+        profile = make_profile(core)
+        sources = write_sources(networks, folder)
+        calls = " + ".join(f"{network.code.invoke}(arena)" for network in networks)
+        main = folder / "main.c"  # one translation unit: starting a compiler takes longer than compiling a network
+        main.write_text(
+            "".join(f'#include "{path.name}"\n' for path in sources)
+            + f"TINYML_ALIGNED(16) uint8_t arena[{max(network.program.arena_bytes for network in networks)}];\n"
+            + f"int main(void)\n{{\n    return {calls};\n}}\n"
+        )
+        compiler = platform.create(Toolchain, toolchain, {"warnings_as_errors": True})
+        binary = folder / "networks.elf"
+        compiler.build([main], binary, profile, region="sram", stack=8192)
+        self._device = platform.create(Runner, "unicorn").load(binary, profile)
+        self._arena = self._device.address("arena")
+
+    def run(self, network: Network, inputs: dict[str, np.ndarray]) -> bytes:
+        """The outputs of one inference."""
+        arena = bytearray([0xA5]) * network.program.arena_bytes
+        network.fill(arena, inputs)
+        self._device.write(self._arena, bytes(arena))
+        status, _ = self._device.call(network.code.invoke, [self._arena])
+        assert status == 0
+        return network.outputs(self._device.read(self._arena, len(arena)))
+
+
+@pytest.fixture(scope="session")
+def firmware():
+    """Builder of :class:`Firmware`, which skips where a toolchain or the emulator is missing."""
+    platform = Platform()
+    pytest.importorskip("unicorn", reason="the emulator is an extra: pip install tinyml-core[sim]")
+
+    def build(toolchain: str, core: str, networks: list[Network], folder: Path) -> Firmware:
+        if (reason := platform.create(Toolchain, toolchain).missing()) is not None:
+            pytest.skip(reason)
+        return Firmware(platform, toolchain, core, networks, folder)
+
+    return build
+
+
 @pytest.fixture(scope="session")
 def host_compiler() -> str:
     compiler = shutil.which("gcc") or shutil.which("cc")
@@ -155,6 +203,13 @@ def make_profile_fixture():
 def write_sources_fixture():
     """Writer of the files of networks."""
     return write_sources
+
+
+@pytest.fixture(scope="session")
+def layer_graphs():
+    """Single layers of awkward shapes, by rounding."""
+    path = Path(__file__).with_name("layer_graphs.py")  # tests are no package, so it cannot be imported by name
+    return cache(lambda rounding: runpy.run_path(str(path))["layers"](rounding))
 
 
 @pytest.fixture

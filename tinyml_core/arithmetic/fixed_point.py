@@ -23,7 +23,7 @@ def rounding_right_shift(value: int, by: int) -> int:
 
 
 def exp_on_negative_values(value: int) -> int:
-    """``exp(value)`` in Q0.31 of a ``value`` <= 0 in Q5.26: a Taylor series within a quarter, then one factor per bit."""
+    """``exp(value)`` in Q0.31 of a value <= 0 in Q5.26: a Taylor series within a quarter, then a factor per bit."""
     if value == 0:
         return INT32_MAX
     quarter = 1 << 24

@@ -1,8 +1,8 @@
 """Fixed-point multipliers: a real scale as the integers a core multiplies with.
 
 ``tflite``: ``mantissa / 2**31 * 2**shift`` with the mantissa in [2**30, 2**31), as TensorFlow Lite's QuantizeMultiplier
-rounds it. ``single``: ``mantissa / 2**32 * 2**shift`` with ``shift >= 0`` as small as keeps the mantissa below 2**31; it
-is 0 unless the scale is one half or more, and then one SMMULR or SMMLAR does the job.
+rounds it. ``single``: ``mantissa / 2**32 * 2**shift`` with ``shift >= 0`` as small as keeps the mantissa below
+2**31; it is 0 unless the scale is one half or more, and then one SMMULR or SMMLAR does the job.
 """
 
 from __future__ import annotations

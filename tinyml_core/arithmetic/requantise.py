@@ -27,7 +27,8 @@ def doubling_high_multiply(left: Int64, right: Int64) -> Int64:
 
     gemmlowp adds a nudge that depends on the sign and truncates towards zero, which comes to the same.
     """
-    return np.minimum((left * right + (1 << 30)) >> 31, INT32_MAX)
+    product: Int64 = (left * right + (1 << 30)) >> 31
+    return np.minimum(product, INT32_MAX)
 
 
 def rounding_shift_right(values: Int64, exponent: Int64 | int) -> Int64:

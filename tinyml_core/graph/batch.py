@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from tinyml_core.errors import GraphError
 from tinyml_core.graph.graph import Graph
 from tinyml_core.graph.operator import Broken
-from tinyml_core.graph.operators import Mean, Pad, Reshape
+from tinyml_core.graph.operators import Add, Mean, Pad, Reshape
 from tinyml_core.graph.tensor import Tensor
 
 
@@ -30,7 +32,13 @@ def with_batch(graph: Graph, samples: int) -> Graph:
             if op.shape[:1] != (1,):
                 raise GraphError("moves elements into the leading axis, which holds the samples", place=place)
             op = replace(op, shape=(samples, *op.shape[1:]))
-        node = replace(node, op=op)
+        inputs = list(node.inputs)
+        if isinstance(op, Add):
+            for index, name in enumerate(inputs):
+                if tensors[name].data is not None:  # an operand that is the same for every sample
+                    inputs[index] = f"{name} for {samples} samples"
+                    tensors[inputs[index]] = replace(_widened(tensors[name], samples), name=inputs[index])
+        node = replace(node, op=op, inputs=tuple(inputs))
         for name in node.outputs:
             tensors[name] = _widened(tensors[name], samples)
         try:
@@ -49,4 +57,5 @@ def _widened(tensor: Tensor, samples: int) -> Tensor:
             f"has shape {list(tensor.shape)}; a leading axis of 1 is needed to run several samples",
             place=f"tensor {tensor.name!r}",
         )
-    return replace(tensor, shape=(samples, *tensor.shape[1:]))
+    shape = (samples, *tensor.shape[1:])
+    return replace(tensor, shape=shape, data=None if tensor.data is None else np.broadcast_to(tensor.data, shape))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from tinyml_core.arithmetic.quantised import quantise_array
 from tinyml_core.errors import GraphError
 from tinyml_core.graph.graph import Graph, Node, Rounding
 from tinyml_core.graph.operator import Operator
@@ -137,9 +138,8 @@ class _Quantisation:
         if data is None:
             return name
         quantization = activation_quantization((float(data.min()), float(data.max())))
-        integers = np.rint(data.astype(np.float64) / quantization.scale[0]) + quantization.zero_point[0]
-        clipped = np.clip(integers, -128, 127).astype(np.int8)
-        return self.constant(Tensor(name, data.shape, DType.INT8, quantization, clipped), node)
+        tensor = Tensor(name, data.shape, DType.INT8, quantization)
+        return self.constant(replace(tensor, data=quantise_array(data, tensor)), node)
 
     def linear(self, node: Node, inputs: list[str], place: str) -> None:
         weights = self.graph.tensors[inputs[1]]

@@ -1,15 +1,7 @@
-"""Datasets from an .npz file, which is hostile until proved otherwise.
-
-Sizes are checked as declared, in the archive's directory and in each array's header, before anything is unpacked;
-pickled objects are never read.
-"""
+"""Datasets from an .npz file, which is hostile until proved otherwise."""
 
 from __future__ import annotations
 
-import math
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,16 +11,12 @@ import numpy as np
 from tinyml_core.api.dataset import Dataset, Labels, Samples, Split
 from tinyml_core.errors import InputError
 from tinyml_core.graph.tensor import Array
+from tinyml_core.npz import read_npz
 from tinyml_plugins.datasets.splitting import Shares, stratified, take
 
 NAMES = ("x", "y", "x_train", "y_train", "x_val", "y_val", "x_test", "y_test")
 LARGEST_CLASS = 1000
 """Class numbers stay below this: a label of a billion is a mistake, and would name a billion classes."""
-DEFECTS = (
-    zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, TypeError, NotImplementedError, RuntimeError,
-    MemoryError, SyntaxError, tokenize.TokenError,
-)  # fmt: skip
-"""What zipfile and NumPy raise on a damaged, encrypted or foreign archive."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +42,7 @@ class Npz:
         Raises:
             InputError: the file or an array in it cannot be used.
         """
-        arrays = self._arrays()
+        arrays = read_npz(Path(self.path), NAMES, largest=self.limit_bytes, element_bytes=4)
         whole = {"x", "y"} & arrays.keys()
         if whole and len(arrays) > len(whole):
             raise InputError("holds both x, y and split arrays", place=self.path, remedy="keep one of the two forms")
@@ -79,49 +67,6 @@ class Npz:
                 )
         classes = 1 + max(int(split.y.max()) for split in (train, validation, test))
         return Dataset(Path(self.path).stem, tuple(str(label) for label in range(classes)), train, validation, test)
-
-    def _arrays(self) -> dict[str, Array]:
-        if not Path(self.path).is_file():
-            raise InputError("is no file", place=self.path, remedy="give the path of an .npz file")
-        try:
-            with zipfile.ZipFile(self.path) as archive:
-                self._check_size(sum(info.file_size for info in archive.infolist()))
-                names = [name for name in NAMES if f"{name}.npy" in archive.namelist()]
-                self._check_size(sum(self._declared_bytes(archive, name) for name in names))
-                return {name: self._read(archive, name) for name in names}
-        except DEFECTS as error:
-            raise InputError(
-                f"is no readable .npz file ({type(error).__name__})",
-                place=self.path,
-                remedy="write it with numpy.savez",
-            ) from None
-
-    def _check_size(self, declared: int) -> None:
-        if declared > self.limit_bytes:
-            raise InputError(
-                f"declares {declared} bytes, the limit is {self.limit_bytes}",
-                place=self.path,
-                remedy="raise limit_bytes",
-            )
-
-    def _declared_bytes(self, archive: zipfile.ZipFile, name: str) -> int:
-        """Bytes of the array as float32 or as stored, whichever is more."""
-        with archive.open(f"{name}.npy") as file:
-            version = np.lib.format.read_magic(file)
-            header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, _, dtype = header(file)
-        if dtype.kind not in "uif":
-            raise InputError(
-                f"array {name} holds {dtype.name}, not numbers", place=self.path, remedy="save it as uint8 or float32"
-            )
-        if any(size < 0 for size in shape):
-            raise InputError(f"array {name} has a negative size", place=self.path, remedy="write it with numpy.savez")
-        return math.prod(shape) * max(dtype.itemsize, 4)
-
-    def _read(self, archive: zipfile.ZipFile, name: str) -> Array:
-        with archive.open(f"{name}.npy") as file:
-            array: Array = np.lib.format.read_array(file, allow_pickle=False)
-            return array
 
     def _pair(self, arrays: Mapping[str, Array], x_name: str, y_name: str) -> tuple[Samples, Labels]:
         for name in (x_name, y_name):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-import tinyml_core
+from tinyml_core import __version__
 from tinyml_core.api.generator import GeneratedCode
 from tinyml_core.arithmetic.lowering import lower
 from tinyml_core.errors import UnsupportedError
@@ -23,8 +23,8 @@ from tinyml_plugins.tinyengine.naming import check_prefix
 from tinyml_plugins.tinyengine.rendering import render
 from tinyml_plugins.tinyengine.table import KERNELS, kernel_of
 
-ARITHMETIC = "tinyml_arithmetic.h"
-"""The header that all generated networks share."""
+SHARED = ("tinyml_arithmetic.h", "tinyml_pairs.h")
+"""The headers that all generated networks share."""
 
 
 @dataclass(frozen=True)
@@ -98,15 +98,15 @@ class TinyEngine:
             "constants": [constant for each in written for constant in each.layer.constants],
             "inputs": _ports(program, program.graph.inputs, "input"),
             "outputs": _ports(program, program.graph.outputs, "output"),
-            "version": tinyml_core.__version__,
-            "options": ", ".join(f"{name}={value}" for name, value in sorted(asdict(self).items())),
+            "version": __version__,
+            "options": ", ".join(f"{name} {value}" for name, value in sorted(asdict(self).items())),
             "digest": digest(program.graph),
         }
         files = {
             f"{prefix}.h": render("network.h.j2", **values),
             f"{prefix}.c": render("network.c.j2", **values),
             f"{prefix}_weights.h": render("weights.h.j2", **values),
-            ARITHMETIC: render(ARITHMETIC),
+            **{name: render(name) for name in SHARED},
             "main.c": render("main.c.j2", **values),
         }
         return GeneratedCode(

@@ -17,5 +17,7 @@ if TYPE_CHECKING:
 def tinyml_code_generators() -> Iterable[Component[CodeGenerator]]:
     """The code generator."""
     return [
-        Component("tinyengine", "tinyml_plugins.tinyengine.generator:TinyEngine", "C99, one specialised function a layer")
+        Component(
+            "tinyengine", "tinyml_plugins.tinyengine.generator:TinyEngine", "C99, one specialised function a layer"
+        )
     ]

@@ -15,7 +15,7 @@ LONGEST_NAME = 60
 
 _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,47}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.:/ -]")
-_TAKEN = frozenset({"main", "startup", "stddef", "stdint", "tinyml_arithmetic"})
+_TAKEN = frozenset({"main", "startup", "stddef", "stdint", "tinyml_arithmetic", "tinyml_pairs"})
 """Names of files that lie beside the generated ones or that these include."""
 
 

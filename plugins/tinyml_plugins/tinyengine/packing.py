@@ -21,7 +21,7 @@ def padded_depth(depth: int) -> int:
 def interleave(filters: npt.NDArray[np.int8], *, crossed: bool = False) -> npt.NDArray[np.uint32]:
     """Words of ``filters`` [channels, taps], pair of filters by pair; a missing last filter counts as zeros.
 
-    ``crossed`` puts the taps of each group of four in the order 0, 2, 1, 3, which is how SXTB16 splits four int8 inputs.
+    ``crossed`` puts the taps of each group of four in the order 0, 2, 1, 3: so SXTB16 splits four int8 inputs.
     """
     channels, depth = filters.shape
     padded = np.zeros((-(-channels // 2) * 2, padded_depth(depth)), np.int8)

@@ -15,16 +15,13 @@ from tinyml_core.arithmetic.lowering import LinearLowering, Requantisation, lowe
 from tinyml_core.graph.graph import Graph, Node, Rounding
 from tinyml_plugins.tinyengine.constants import literal
 
-HEADROOM = 1 << 30
-"""Accumulators below this magnitude can be doubled and rounded within 32 bits."""
-
 
 @dataclass(frozen=True)
 class Requantiser:
-    """C expressions of one requantisation; ``bounded`` says that accumulators stay below :data:`HEADROOM`."""
+    """C expressions of one requantisation; no accumulator is greater than ``reach`` in magnitude."""
 
     requantisation: Requantisation
-    bounded: bool
+    reach: int
 
     @property
     def shifted(self) -> bool:
@@ -56,10 +53,14 @@ class Requantiser:
     def _expression(self, accumulator: str, mantissa: str, shift: str) -> str:
         to = self.requantisation
         limits = f"{to.low}, {to.high}"
+        greatest = self.reach << max(0, *to.by.shift)
+        if to.by.rounding is Rounding.SINGLE and (not self.shifted or greatest < 1 << 31):
+            value = f"({accumulator} << {shift})" if self.shifted else accumulator
+            return f"tinyml_clamp(tinyml_multiply_high((int32_t){value}, {mantissa}, {to.zero_point}), {limits})"
         if to.by.rounding is Rounding.SINGLE:
-            value = f"tinyml_saturating_shift({accumulator}, {shift})" if self.shifted else f"(int32_t){accumulator}"
-            return f"tinyml_clamp(tinyml_multiply_high({value}, {mantissa}, {to.zero_point}), {limits})"
-        if self.bounded and max(to.by.shift) <= 0:
+            rescaled = f"tinyml_rescale_shifted({accumulator}, {mantissa}, {shift})"
+            return f"tinyml_activate({rescaled}, {to.zero_point}, {limits})"
+        if max(to.by.shift) <= 0 and self.reach < 1 << 30:  # room for doubling and rounding
             rescaled = f"tinyml_rescale_bounded((int32_t){accumulator}, {mantissa}, {shift})"
             return f"tinyml_clamp({rescaled} + {to.zero_point}, {limits})"
         return f"tinyml_activate(tinyml_rescale({accumulator}, {mantissa}, {shift}), {to.zero_point}, {limits})"
@@ -68,14 +69,14 @@ class Requantiser:
 def channel_bytes(node: Node, graph: Graph) -> int:
     """Flash of the table of channels of a convolution or dense layer."""
     (output,) = graph.outputs_of(node)
-    return output.shape[-1] * (12 if Requantiser(lower_linear(node, graph).requantisation, False).shifted else 8)
+    return output.shape[-1] * (12 if Requantiser(lower_linear(node, graph).requantisation, 0).shifted else 8)
 
 
 def linear_requantiser(lowering: LinearLowering, filters: npt.NDArray[np.int8]) -> Requantiser:
     """The requantiser of a convolution or dense layer; ``filters`` [channels, taps]."""
     farthest = max(127 - lowering.input_zero_point, lowering.input_zero_point + 128)
     reach = np.abs(lowering.bias.astype(np.int64)) + np.abs(filters.astype(np.int64)).sum(1) * farthest
-    return Requantiser(lowering.requantisation, bool(reach.max() < HEADROOM))
+    return Requantiser(lowering.requantisation, int(reach.max()))
 
 
 def folded_bias(lowering: LinearLowering, filters: npt.NDArray[np.int8]) -> npt.NDArray[np.int32]:

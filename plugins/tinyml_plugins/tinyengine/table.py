@@ -1,4 +1,4 @@
-"""The table: which kernels carry out which operator. A kernel added here is offered to the planner; nothing else knows."""
+"""The table: which kernels carry out which operator. Whatever stands here is offered to the planner."""
 
 from __future__ import annotations
 

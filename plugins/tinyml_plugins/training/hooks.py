@@ -21,6 +21,7 @@ def tinyml_evaluators() -> Iterable[Component[Evaluator]]:
             "training",
             "tinyml_plugins.training.evaluator:Training",
             "trains the network for a fixed number of steps on one thread",
+            options="tinyml_plugins.training.recipe:Recipe",
         )
     ]
 

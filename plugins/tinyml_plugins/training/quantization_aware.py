@@ -32,8 +32,8 @@ class QuantizationAwareTraining:
     """Samples in each."""
     learning_rate: float = 0.0005
     """Greatest learning rate of AdamW."""
-    shift: int = 1
-    """Images move by up to this many pixels each way, at random."""
+    shift: int = 0
+    """Images move by up to this many pixels each way, at random; give what the training gave."""
     samples: int = 256
     """Training samples that set the ranges of the activations."""
     percentile: float = 100.0

@@ -92,5 +92,6 @@ def lower(node: Node, graph: Graph) -> Lowering:
 __all__ = [
     "LOWERINGS", "AddLowering", "DequantizeLowering", "LinearLowering", "Lowering", "MeanLowering", "MoveLowering",
     "PoolLowering", "QuantizeLowering", "Requantisation", "RescaleLowering", "SingleRoundingAdd", "SoftmaxLowering",
-    "TfliteAdd", "activation_limits", "lower", "lower_linear",
+    "TfliteAdd", "activation_limits", "lower", "lower_add", "lower_clamp", "lower_dequantize", "lower_linear",
+    "lower_mean", "lower_move", "lower_pool", "lower_quantize", "lower_softmax", "place_of",
 ]  # fmt: skip

@@ -19,8 +19,8 @@ LEFT_SHIFT = 20
 class TfliteAdd:
     """``tflite`` addition; every rescaling is a ``tflite`` one with a shift <= 0, sums wrap modulo 2**32.
 
-    ``sum = rescale((a - za) << left_shift, mantissa[0], shift[0]) + rescale((b - zb) << left_shift, mantissa[1], shift[1])``,
-    then ``clamp(rescale(sum, mantissa[2], shift[2]) + zero_point, low, high)``.
+    ``A = rescale((a - za) << left_shift, mantissa[0], shift[0])``, B likewise with the second constants; the output is
+    ``clamp(rescale(A + B, mantissa[2], shift[2]) + zero_point, low, high)``.
     """
 
     input_zero_points: tuple[int, int]
@@ -34,9 +34,9 @@ class TfliteAdd:
 
 @dataclass(frozen=True)
 class SingleRoundingAdd:
-    """``single`` addition: ``clamp(((mantissa[0] * a + mantissa[1] * b + constant) >> shift) + zero_point, low, high)``.
+    """``single`` addition: ``clamp((mantissa[0] * a + mantissa[1] * b + constant >> shift) + zero_point, low, high)``.
 
-    ``a`` and ``b`` are the raw int8 values: ``constant`` holds the zero points' share and the rounding ``2**(shift-1)``.
+    ``a`` and ``b`` are raw int8 values: ``constant`` holds the zero points' share and the rounding ``2**(shift-1)``.
     The expression wraps modulo 2**32 on the way but its value fits 32 bits. 1 <= shift <= 30.
     """
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinyml_core.arithmetic.lowering.requantisation import Requantisation, require_quantised, requantisation
+from tinyml_core.arithmetic.lowering.requantisation import Requantisation, requantisation, require_quantised
 from tinyml_core.graph.graph import Graph, Node, Rounding
 from tinyml_core.graph.operators import Clamp, Dequantize, Quantize
 from tinyml_core.graph.tensor import DType
@@ -57,7 +57,7 @@ def lower_clamp(node: Node, graph: Graph) -> RescaleLowering:
     ratio = source.scale / output.scale
     if graph.rounding is Rounding.TFLITE:
         with np.errstate(over="ignore"):  # RELU divides in float32; an infinite ratio is refused below
-            ratio = float(np.float32(source.scale) / np.float32(output.scale))
+            ratio = float(source.scale) / float(output.scale)
     return RescaleLowering(source.zero_point, requantisation([ratio], node, output, graph.rounding, node.op.activation))
 
 

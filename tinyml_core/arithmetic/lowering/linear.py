@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tinyml_core.arithmetic.lowering.requantisation import Requantisation, place_of, require_quantised, requantisation
+from tinyml_core.arithmetic.lowering.requantisation import Requantisation, place_of, requantisation, require_quantised
 from tinyml_core.errors import UnsupportedError
 from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.graph.operators import Conv2D, DepthwiseConv2D, FullyConnected

@@ -24,6 +24,6 @@ def lower_move(node: Node, graph: Graph) -> MoveLowering:
     """
     (source,) = graph.inputs_of(node)
     (output,) = graph.outputs_of(node)
-    require_quantised(node, [source, output], (DType.INT8, DType.UINT8, DType.INT16))
+    require_quantised(node, [source, output], [dtype for dtype in DType if dtype.is_integer])
     require_same_scale(node, source, output)
     return MoveLowering(output.zero_point)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from tinyml_core.arithmetic.lowering.requantisation import (
     Requantisation,
     activation_limits,
+    requantisation,
     require_quantised,
     require_same_scale,
-    requantisation,
 )
 from tinyml_core.arithmetic.multiplier import Multipliers
 from tinyml_core.graph.graph import Graph, Node, Rounding

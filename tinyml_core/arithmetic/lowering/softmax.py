@@ -28,8 +28,8 @@ LONGEST_ROW = 4095
 class SoftmaxLowering:
     """Softmax along the last axis; the rest of the algorithm is constant and told in docs/arithmetic.md.
 
-    ``exponentials`` [256] holds ``exp(-difference)`` in Q0.31 for difference = row maximum - value; it is 0 from the first
-    difference that TensorFlow Lite leaves out, which makes leaving out and adding the same.
+    ``exponentials`` [256] holds ``exp(-difference)`` in Q0.31 for difference = row maximum - value; it is 0 from the
+    first difference that TensorFlow Lite leaves out, which makes leaving out and adding the same.
     """
 
     exponentials: npt.NDArray[np.int32]
@@ -39,8 +39,8 @@ def lower_softmax(node: Node, graph: Graph) -> SoftmaxLowering:
     """Lower an int8 :class:`Softmax`.
 
     Raises:
-        UnsupportedError: operands are not int8, the output does not have scale 1/256 and zero point -128, the row is too
-            long, or ``beta`` times the scale is too small to tell values apart.
+        UnsupportedError: operands are not int8, the output does not have scale 1/256 and zero point -128, the row is
+            too long, or ``beta`` times the scale is too small to tell values apart.
     """
     assert isinstance(node.op, Softmax)
     (source,) = graph.inputs_of(node)

@@ -1,8 +1,8 @@
 """Convolution: a direct one for any core, and one over columns of int16 for cores with SMLAD.
 
-``conv2d_columns`` copies two windows of the image to scratch as int16 (im2col), then computes two filters by two windows
-at a time. A pointwise layer copies its pixels just so; since both are copied before anything is written, it can write
-over its input when it has no more output than input channels.
+``conv2d_columns`` copies two windows of the image to scratch as int16 (im2col), then computes two filters by two
+windows at a time. A pointwise layer copies its pixels just so; since both are copied before anything is written, it can
+write over its input when it has no more output than input channels.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Depthwise convolution, one channel at a time over a padded copy of it (a *plane*).
 
-Once a channel lies in the plane, its elements of the input are free. With one filter for each channel and no more output
-than input pixels, the output can therefore start at the input's address: channel c of any pixel only ever lands on
-channel c of some pixel.
+Once a channel lies in the plane, its elements of the input are free. With one filter for each channel and no more
+output than input pixels, the output can therefore start at the input's address: channel c of any pixel only ever lands
+on channel c of some pixel.
 """
 
 from __future__ import annotations

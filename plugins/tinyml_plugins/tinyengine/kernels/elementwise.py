@@ -19,7 +19,7 @@ from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.graph.tensor import DType
 from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_core.program.schedule import Schedule
-from tinyml_plugins.tinyengine.constants import literal, literals
+from tinyml_plugins.tinyengine.constants import literals
 from tinyml_plugins.tinyengine.kernel import Layer
 from tinyml_plugins.tinyengine.rendering import render
 from tinyml_plugins.tinyengine.timing import cycles

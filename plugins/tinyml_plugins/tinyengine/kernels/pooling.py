@@ -14,7 +14,7 @@ from tinyml_core.program.schedule import Schedule
 from tinyml_plugins.tinyengine.geometry import geometry
 from tinyml_plugins.tinyengine.kernel import Layer
 from tinyml_plugins.tinyengine.rendering import render
-from tinyml_plugins.tinyengine.requantiser import HEADROOM, Requantiser
+from tinyml_plugins.tinyengine.requantiser import Requantiser
 from tinyml_plugins.tinyengine.timing import cycles
 
 RECIPROCAL_TAPS = 4000
@@ -66,9 +66,7 @@ class MeanLoops:
         """One schedule."""
         (source,), (output,) = graph.inputs_of(node), graph.outputs_of(node)
         return [
-            Schedule(
-                kernel=self.name, cycles=cycles(self.name, profile, macs=source.elements, outputs=output.elements)
-            )
+            Schedule(kernel=self.name, cycles=cycles(self.name, profile, macs=source.elements, outputs=output.elements))
         ]
 
     def emit(self, *, layer: Layer) -> str:
@@ -81,7 +79,7 @@ class MeanLoops:
             kept=kept,
             reduced=reduced,
             offset=lowering.count * lowering.input_zero_point,
-            activation=Requantiser(lowering.requantisation, lowering.count * 255 < HEADROOM),
+            activation=Requantiser(lowering.requantisation, lowering.count * 255),
             source=layer.source(),
             target=layer.target(),
         )

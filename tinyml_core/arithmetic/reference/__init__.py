@@ -1,0 +1,82 @@
+"""Reference kernels: what every operator computes, in NumPy, by operator and type of its first input.
+
+A preparer turns a node into a kernel once; the kernel is then called with the node's inputs, as often as wanted. None
+keeps the graph alive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy.typing as npt
+
+from tinyml_core.arithmetic.lowering import place_of
+from tinyml_core.arithmetic.reference import floating, integer, linear, movement
+from tinyml_core.errors import UnsupportedError
+from tinyml_core.graph.graph import Graph, Node
+from tinyml_core.graph.operator import Operator
+from tinyml_core.graph.operators import (
+    Add,
+    AveragePool2D,
+    BatchNorm,
+    Clamp,
+    Conv2D,
+    DepthwiseConv2D,
+    Dequantize,
+    FullyConnected,
+    MaxPool2D,
+    Mean,
+    Pad,
+    Quantize,
+    Reshape,
+    Softmax,
+)
+from tinyml_core.graph.tensor import DType
+
+Kernel = Callable[[Sequence[npt.NDArray[Any]]], npt.NDArray[Any]]
+Preparer = Callable[[Node, Graph], Kernel]
+
+PREPARERS: dict[tuple[type[Operator], DType], Preparer] = {
+    (Add, DType.INT8): integer.add,
+    (AveragePool2D, DType.INT8): integer.average_pool,
+    (Clamp, DType.INT8): integer.rescale,
+    (Conv2D, DType.INT8): linear.convolution,
+    (DepthwiseConv2D, DType.INT8): linear.depthwise,
+    (FullyConnected, DType.INT8): linear.dense,
+    (MaxPool2D, DType.INT8): integer.max_pool,
+    (Mean, DType.INT8): integer.mean,
+    (Softmax, DType.INT8): integer.softmax,
+    (Quantize, DType.FLOAT32): integer.quantize,
+    **{(Quantize, dtype): integer.rescale for dtype in (DType.INT8, DType.UINT8, DType.INT16)},
+    **{(Dequantize, dtype): integer.dequantize for dtype in (DType.INT8, DType.UINT8, DType.INT16)},
+    **{(Pad, dtype): movement.pad for dtype in DType},
+    **{(Reshape, dtype): movement.reshape for dtype in DType},
+    (Add, DType.FLOAT32): floating.add,
+    (AveragePool2D, DType.FLOAT32): floating.average_pool,
+    (BatchNorm, DType.FLOAT32): floating.batch_norm,
+    (Clamp, DType.FLOAT32): floating.clamp,
+    (Conv2D, DType.FLOAT32): floating.convolution,
+    (DepthwiseConv2D, DType.FLOAT32): floating.depthwise,
+    (FullyConnected, DType.FLOAT32): floating.dense,
+    (MaxPool2D, DType.FLOAT32): floating.max_pool,
+    (Mean, DType.FLOAT32): floating.mean,
+    (Softmax, DType.FLOAT32): floating.softmax,
+}
+
+
+def prepare(node: Node, graph: Graph) -> Kernel:
+    """The kernel of a node.
+
+    Raises:
+        UnsupportedError: the operator is not defined for these types; names node, operator and types.
+    """
+    dtypes = [tensor.dtype for tensor in graph.inputs_of(node)]
+    preparer = PREPARERS.get((type(node.op), dtypes[0]))
+    if preparer is None:
+        types = ", ".join(dtype.value for dtype in dtypes)
+        raise UnsupportedError(f"is not defined for inputs of type {types}", place=place_of(node))
+    return preparer(node, graph)
+
+
+__all__ = ["PREPARERS", "Kernel", "Preparer", "prepare"]
