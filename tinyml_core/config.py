@@ -50,7 +50,7 @@ class SearchSection(_Section):
         default=Reference(name="random"),
         description="a second strategy given the same evaluations, for an honest comparison",
     )
-    evaluator: Choice = Reference(name="training", options={"steps": 150})
+    evaluator: Choice = Reference(name="training", options={"steps": 120})
     cost_models: tuple[Choice, ...] | None = Field(
         default=None, strict=False, description="analytic, with the compile section's generator and objective"
     )
@@ -59,7 +59,7 @@ class SearchSection(_Section):
     evaluations: int = Field(default=32, ge=1, description="candidates evaluated by each strategy")
     draws: int = Field(default=2000, ge=1, description="candidates costed at most, by each strategy")
     limits: dict[str, float] = Field(
-        default_factory=lambda: {"sram_bytes": 16e3, "flash_bytes": 64e3, "macs": 1e6},
+        default_factory=lambda: {"sram_bytes": 4e3, "flash_bytes": 48e3, "macs": 250e3},
         description="greatest value of each cost a network may have",
     )
 
@@ -93,7 +93,7 @@ class Project(_Section):
     seed: int = Field(default=0, ge=0, lt=2**32)
     dataset: Choice = Reference(name="digits")
     search: SearchSection = SearchSection()
-    training: Choice = Reference(name="training")
+    training: Choice = Reference(name="training", options={"steps": 2000, "shift": 1})
     quantizer: Choice = Reference(name="qat")
     compile: CompileSection = CompileSection()
     plugins: PluginSection = PluginSection()

@@ -180,8 +180,8 @@ class Platform:
         """Compile a network for a target into the folder ``out``; see :mod:`tinyml_core.pipeline.compilation`."""
         from tinyml_core.pipeline.compilation import CompileOptions, compile_graph
 
-        graph = model if isinstance(model, Graph) else self.load(model)
         profile = target if isinstance(target, HardwareProfile) else self.target(target)
+        graph = model if isinstance(model, Graph) else self.load(model)
         return compile_graph(graph, profile, Path(out), options or CompileOptions(), self)
 
     def run(

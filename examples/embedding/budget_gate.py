@@ -1,7 +1,7 @@
 """A build server's gate that embeds tinyml-core: does a network still fit the product's memory?
 
-It brings a board of its own as a plugin object (no installation, no entry point), compiles the network for it, runs it on
-the emulated core and answers with a verdict. Nothing is printed by the platform, nothing exits, and two gates with
+It brings a board of its own as a plugin object (no installation, no entry point), compiles the network for it, runs it
+on the emulated core and answers with a verdict. Nothing is printed by the platform, nothing exits, and two gates with
 different boards can live in one process.
 """
 

@@ -115,7 +115,7 @@ class _Writer:
                 if depthwise:
                     options.depthMultiplier = weights.shape[3] // source.shape[3]
                 code = "DEPTHWISE_CONV_2D" if depthwise else "CONV_2D"
-                self.operator(code, with_bias(inputs), outputs, options, type(options).__name__[:-1])
+                self.operator(code, inputs if depthwise else with_bias(inputs), outputs, options, type(options).__name__[:-1])
             case FullyConnected():
                 options = schema.FullyConnectedOptionsT()
                 options.fusedActivationFunction = activation(op)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tinyml_core.graph.serialise import save
 
 from tinyml_core import Platform
 from tinyml_core.graph import DType, GraphBuilder, Quantization
 from tinyml_core.graph.operators import Conv2D
+from tinyml_core.graph.serialise import save
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "embedding" / "budget_gate.py"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tinyml_core.arithmetic.executor import execute
 
+from tinyml_core.arithmetic.executor import execute
 from tinyml_core.graph import DType, Graph, GraphBuilder, Quantization
 from tinyml_core.graph.operators import (
     IDENTITY,

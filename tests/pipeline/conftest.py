@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from tinyml_core.graph.serialise import save
 
 from tinyml_core.graph import DType, Graph, GraphBuilder, Quantization
 from tinyml_core.graph.operators import RELU, Add, Conv2D, FullyConnected, Mean
+from tinyml_core.graph.serialise import save
 from tinyml_core.platform import Platform
 
 

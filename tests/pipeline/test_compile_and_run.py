@@ -6,8 +6,8 @@ import subprocess
 
 import numpy as np
 import pytest
-from tinyml_core.arithmetic.executor import execute
 
+from tinyml_core.arithmetic.executor import execute
 from tinyml_core.errors import CapacityError, InputError, ToolchainError, UnsupportedError
 from tinyml_core.graph import DType, GraphBuilder
 from tinyml_core.graph.graph import Rounding
@@ -132,7 +132,7 @@ def test_no_compiler_says_what_to_install(platform, network, tmp_path, monkeypat
         ({"image": np.zeros((2, 4, 4, 1), np.int8)}, "has shape"),
         ({"image": np.zeros((0, 8, 8, 1), np.int8)}, "has shape"),
         ({"image": np.zeros((1, 8, 8, 1), np.int32)}, "has type int32"),
-        ({"image": np.full((1, 8, 8, 1), np.nan)}, "not a number"),
+        ({"image": np.full((1, 8, 8, 1), np.nan)}, "not numbers"),
     ],
 )
 def test_wrong_inputs_are_named(platform, compiled, inputs, message):

@@ -6,6 +6,7 @@ import ctypes
 import runpy
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from tinyml_core.api.generator import GeneratedCode
-from tinyml_core.api.runner import Runner
+from tinyml_core.api.runner import Measurement, Runner
 from tinyml_core.api.toolchain import Toolchain
 from tinyml_core.arithmetic.executor import execute
 from tinyml_core.graph.graph import Graph
@@ -104,6 +105,7 @@ class HostLibrary:
     """Networks compiled into one shared library and called in this process."""
 
     def __init__(self, compiler: str, networks: list[Network], folder: Path, *flags: str) -> None:
+        folder = Path(tempfile.mkdtemp(dir=folder))  # a library stays loaded, so its file must stay as it is
         library = folder / "networks.so"
         sources = [str(path) for path in write_sources(networks, folder)]
         command = [compiler, *WARNINGS, "-O1", "-shared", "-fPIC", "-ffp-contract=off", *flags, *sources]
@@ -151,12 +153,22 @@ class Firmware:
 
     def run(self, network: Network, inputs: dict[str, np.ndarray]) -> bytes:
         """The outputs of one inference."""
+        self._call(network, inputs)
+        return network.outputs(self._device.read(self._arena, network.program.arena_bytes))
+
+    def profile(self, network: Network, inputs: dict[str, np.ndarray]) -> Measurement:
+        """The cost of one inference."""
+        measurement = self._call(network, inputs, profile=True)
+        assert measurement is not None
+        return measurement
+
+    def _call(self, network: Network, inputs: dict[str, np.ndarray], *, profile: bool = False) -> Measurement | None:
         arena = bytearray([0xA5]) * network.program.arena_bytes
         network.fill(arena, inputs)
         self._device.write(self._arena, bytes(arena))
-        status, _ = self._device.call(network.code.invoke, [self._arena])
+        status, measurement = self._device.call(network.code.invoke, [self._arena], profile=profile)
         assert status == 0
-        return network.outputs(self._device.read(self._arena, len(arena)))
+        return measurement
 
 
 @pytest.fixture(scope="session")

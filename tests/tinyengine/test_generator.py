@@ -165,6 +165,23 @@ def test_seeded_faults_are_found(make_network, host_library, before, after):
     assert any(library.run(faulty, faulty.inputs(seed)) != faulty.expected(faulty.inputs(seed)) for seed in range(8))
 
 
+def test_a_seeded_fault_is_found_on_the_core(make_network, firmware, tmp_path):
+    network = make_network(small_graph())
+    weights = network.code.files["net_weights.h"]
+    changed = weights.replace("    2147483647,", "    1073741823,", 1)
+    assert changed != weights
+    faulty = replace(network, code=replace(network.code, files={**network.code.files, "net_weights.h": changed}))
+    device = firmware("zig", "cortex-m4", [faulty], tmp_path)
+    assert any(device.run(faulty, faulty.inputs(seed)) != faulty.expected(faulty.inputs(seed)) for seed in range(8))
+
+
+def test_layers_are_functions_of_the_binary(make_network, firmware, tmp_path):
+    network = make_network(small_graph())
+    device = firmware("zig", "cortex-m4", [network], tmp_path)
+    called = {row.symbol for row in device.profile(network, network.inputs()).functions}
+    assert {symbol for symbol in network.code.layers if symbol} <= called
+
+
 GENERATE = """
 import hashlib, json, sys
 sys.path[:0] = json.loads(sys.argv[1])

@@ -17,9 +17,9 @@ class GeneratedCode:
     """C sources of a network, self-contained but for a start-up file and a linker script.
 
     ``files`` maps a name without folders to its text. ``invoke`` is the C symbol ``int invoke(void *arena)``; inputs
-    and outputs are read and written in the arena at the program's offsets. ``layers`` holds the C function of each step,
-    or "" where a step needs no code. ``library`` are the sources to link into a firmware; ``example`` is the source with
-    ``main`` and the static arena, whose symbol is ``arena``.
+    and outputs are read and written in the arena at the program's offsets. ``layers`` holds the C function of each
+    step, or "" where a step needs no code. ``library`` are the sources to link into a firmware; ``example`` is the
+    source with ``main`` and the static arena, whose symbol is ``arena``.
     """
 
     files: Mapping[str, str]

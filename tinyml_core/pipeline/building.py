@@ -22,7 +22,7 @@ from tinyml_core.pipeline.accuracy import predictions, share_correct
 from tinyml_core.pipeline.compilation import CompileOptions, choose_toolchain, compile_into
 from tinyml_core.pipeline.execution import run_folder
 from tinyml_core.pipeline.passes import apply_passes
-from tinyml_core.pipeline.searching import pose, run_search, search_report
+from tinyml_core.pipeline.searching import check_choices, pose, run_search, search_report
 from tinyml_core.pipeline.stages import Stages
 from tinyml_core.pipeline.staging import staged
 
@@ -54,6 +54,7 @@ def build_project(project: Project, out: Path, platform: Platform) -> Built:
     reporters = [platform.create(Reporter, one.name, one.options, "reporters.options") for one in project.reporters]
     trainer = platform.create(Evaluator, project.training.name, project.training.options, "training.options")
     quantizer = platform.create(Quantizer, project.quantizer.name, project.quantizer.options, "quantizer.options")
+    check_choices(project, platform)
     stages, chosen = Stages(platform.emit), project.search
     with staged(out) as folder:
         with stages.stage("data") as stage:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinyml_core.api.cost_model import CostModel
 from tinyml_core.api.dataset import Dataset, DatasetSource
+from tinyml_core.api.evaluator import Evaluator
 from tinyml_core.api.executor import ExecutorFactory
 from tinyml_core.api.quantizer import Quantizer
 from tinyml_core.api.search_space import SearchSpace
@@ -43,6 +44,27 @@ class Problem:
     """The untrained float graph of a candidate."""
     costs_of: Callable[[Candidate], Mapping[str, float]]
     work_of: Callable[[Candidate], Work]
+
+
+def check_choices(project: Project, platform: Platform) -> None:
+    """Create every component that a search will need, so that a mistake is told before anything is loaded.
+
+    Raises:
+        PluginError: a component is unknown or broken.
+        InputError: its options are not usable.
+    """
+    chosen = project.search
+    kinds: list[tuple[type, Reference | None, str]] = [
+        (DatasetSource, project.dataset, "dataset"),
+        (SearchSpace, chosen.space, "search.space"),
+        (SearchStrategy, chosen.strategy, "search.strategy"),
+        (SearchStrategy, chosen.baseline, "search.baseline"),
+        (ExecutorFactory, chosen.executor, "search.executor"),
+        (Evaluator, chosen.evaluator, "search.evaluator"),
+    ]
+    for protocol, reference, place in kinds:
+        if reference is not None:
+            platform.create(protocol, reference.name, reference.options, f"{place}.options")
 
 
 def pose(project: Project, data: Dataset, profile: HardwareProfile, platform: Platform) -> Problem:
@@ -142,6 +164,7 @@ def search_project(project: Project, platform: Platform, journal: Path | None, *
     """
     stages = Stages(platform.emit)
     profile = platform.target(project.target)
+    check_choices(project, platform)
     with stages.stage("data"):
         source = platform.create(DatasetSource, project.dataset.name, project.dataset.options, "dataset.options")
         data = source.load(project.seed)

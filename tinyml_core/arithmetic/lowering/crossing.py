@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from tinyml_core.arithmetic.lowering.requantisation import Requantisation, requantisation, require_quantised
-from tinyml_core.graph.graph import Graph, Node, Rounding
+from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.graph.operators import Clamp, Dequantize, Quantize
 from tinyml_core.graph.tensor import DType
 
@@ -54,11 +52,8 @@ def lower_clamp(node: Node, graph: Graph) -> RescaleLowering:
     (source,) = graph.inputs_of(node)
     (output,) = graph.outputs_of(node)
     require_quantised(node, [source, output])
-    ratio = source.scale / output.scale
-    if graph.rounding is Rounding.TFLITE:
-        with np.errstate(over="ignore"):  # RELU divides in float32; an infinite ratio is refused below
-            ratio = float(source.scale) / float(output.scale)
-    return RescaleLowering(source.zero_point, requantisation([ratio], node, output, graph.rounding, node.op.activation))
+    scales = [source.scale / output.scale]
+    return RescaleLowering(source.zero_point, requantisation(scales, node, output, graph.rounding, node.op.activation))
 
 
 def lower_quantize(node: Node, graph: Graph) -> RescaleLowering | QuantizeLowering:

@@ -49,16 +49,11 @@ def lower_linear(node: Node, graph: Graph) -> LinearLowering:
     bias = graph.inputs_of(node)[2].data if len(node.inputs) == 3 else np.zeros(output.shape[-1], np.int32)
     if bias is None or bias.dtype != np.int32:
         raise UnsupportedError("needs a constant int32 bias", place=place)
-    if isinstance(node.op, FullyConnected) and len(scales) == 1:
-        # TensorFlow Lite multiplies these two in float32 for dense layers only.
-        products = [float(np.float32(image.scale) * np.float32(weights.scale))]
-    else:
-        products = [image.scale * scale for scale in scales]
     return LinearLowering(
         image.zero_point,
         weights.data.astype(np.int8, copy=False),
         bias.astype(np.int32, copy=False),
         requantisation(
-            [product / output.scale for product in products], node, output, graph.rounding, node.op.activation
+            [image.scale * scale / output.scale for scale in scales], node, output, graph.rounding, node.op.activation
         ),
     )
