@@ -35,6 +35,8 @@ class Component(Generic[T_co]):
     """One line, shown by ``tinyml plugins list``."""
     options: str | type | None = None
     """A frozen dataclass whose fields are the options, or where to find it."""
+    extra: str = ""
+    """The extra of the plugin's distribution that installs what the factory imports: ``sim``, ``train``."""
 
     def load(self) -> Callable[..., T_co]:
         """Import and return the factory."""

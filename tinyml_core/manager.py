@@ -70,7 +70,7 @@ class PluginManager:
                 self._warn("plugin %r no longer hears events: %s", listener.plugin_name, in_one_line(error))
 
     def _load(self, entry: Entry, namesake: PluginRecord | None) -> PluginRecord:
-        record = PluginRecord(entry.name, entry.distribution, entry.version, entry.module, entry.requires)
+        record = PluginRecord(entry.name, entry.distribution, entry.version, entry.module)
         if entry.name in self._disable:
             cause = "disabled by --no-plugin, the configuration or TINYML_NO_PLUGINS"
             return replace(record, status=Status.DISABLED, cause=cause)

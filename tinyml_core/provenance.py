@@ -37,7 +37,6 @@ class PluginRecord:
     """The distribution that brings it, or "" for an object given to the Platform."""
     version: str
     module: str
-    requires: tuple[str, ...] = ()
     status: Status = Status.LOADED
     cause: str = ""
     """Why it is not loaded, in one line."""

@@ -9,8 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 
-from packaging.requirements import Requirement
-
 from tinyml_core.component import Component
 from tinyml_core.errors import PluginError, TinyMLError
 from tinyml_core.options import parse_options, refuse_options
@@ -66,8 +64,9 @@ class Claim:
             raise
         except (Exception, SystemExit) as error:
             show = f"type `tinyml plugins show {self.plugin.name}` for the traceback"
-            remedy = f"{_missing_extra(self.plugin, error)}{show}"
-            raise PluginError(f"{self.title} ({self.hook}) {action}: {in_one_line(error)}", remedy=remedy) from error
+            if isinstance(error, ModuleNotFoundError) and self.component.extra:
+                show = f"pip install '{self.plugin.distribution}[{self.component.extra}]', or {show}"
+            raise PluginError(f"{self.title} ({self.hook}) {action}: {in_one_line(error)}", remedy=show) from error
 
 
 class Registry:
@@ -133,15 +132,3 @@ class Registry:
 
 def _causes(records: Sequence[PluginRecord]) -> str:
     return ", ".join(f"{record.title} is {record.status} ({record.cause})" for record in records)
-
-
-def _missing_extra(plugin: PluginRecord, error: BaseException) -> str:
-    """How to install the extra of the plugin's distribution that brings a missing module, when one does."""
-    if not isinstance(error, ModuleNotFoundError) or not error.name:
-        return ""
-    for line in plugin.requires:
-        requirement = Requirement(line)
-        extra = str(requirement.marker).partition("extra == ")[2].strip('"')
-        if requirement.name == error.name.partition(".")[0] and extra not in ("", "all"):
-            return f"install it with `pip install '{plugin.distribution}[{extra}]'`, or "
-    return ""

@@ -3,16 +3,13 @@
 import numpy as np
 import pytest
 
+from tests.arithmetic.tflite_writer import NotExpressible, runtime, to_tflite  # noqa: TID251
 from tinyml_core.arithmetic.executor import execute
 from tinyml_core.arithmetic.lowering import LinearLowering, lower
 from tinyml_core.graph import DType, Rounding
 from tinyml_core.graph.operators import IDENTITY, RELU, RELU6, Conv2D, DepthwiseConv2D, FullyConnected, Softmax
 from tinyml_core.testing.random_graphs import choose_from, random_graph, random_inputs
 from tinyml_core.testing.random_nodes import MAKERS
-
-runtime = pytest.importorskip("tflite_micro.python.tflite_micro.runtime")
-
-from tests.arithmetic.tflite_writer import NotExpressible, to_tflite  # noqa: E402, TID251
 
 ACTIVATIONS = (IDENTITY, RELU, RELU6, (-1.0, 1.0))
 LONGEST_SOFTMAX = 511

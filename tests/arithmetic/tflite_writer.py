@@ -1,10 +1,10 @@
-"""Writes graphs as TensorFlow Lite files, so that TensorFlow Lite Micro can execute what the reference executor does."""
+"""Writes graphs as TensorFlow Lite files, so that TensorFlow Lite Micro can execute them too."""
 
 import math
 
 import flatbuffers
 import numpy as np
-from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
+import pytest
 
 from tinyml_core.graph import DType, Graph
 from tinyml_core.graph.operators import (
@@ -25,6 +25,9 @@ from tinyml_core.graph.operators import (
     Reshape,
     Softmax,
 )
+
+runtime = pytest.importorskip("tflite_micro.python.tflite_micro.runtime")
+schema = pytest.importorskip("tflite_micro.tensorflow.lite.micro.python.schema_py_generated")
 
 
 class NotExpressible(Exception):
@@ -114,8 +117,10 @@ class _Writer:
                 options.padding, options.fusedActivationFunction = padding, activation(op)
                 if depthwise:
                     options.depthMultiplier = weights.shape[3] // source.shape[3]
-                code = "DEPTHWISE_CONV_2D" if depthwise else "CONV_2D"
-                self.operator(code, inputs if depthwise else with_bias(inputs), outputs, options, type(options).__name__[:-1])
+                if depthwise:  # without bias it takes two inputs, where the others want three
+                    self.operator("DEPTHWISE_CONV_2D", inputs, outputs, options, "DepthwiseConv2DOptions")
+                else:
+                    self.operator("CONV_2D", with_bias(inputs), outputs, options, "Conv2DOptions")
             case FullyConnected():
                 options = schema.FullyConnectedOptionsT()
                 options.fusedActivationFunction = activation(op)
@@ -149,9 +154,7 @@ class _Writer:
             case Reshape():
                 options = schema.ReshapeOptionsT()
                 options.newShape = list(op.shape)
-                self.operator(
-                    "RESHAPE", [*inputs, self.constant(op.shape)], outputs, options, "ReshapeOptions"
-                )
+                self.operator("RESHAPE", [*inputs, self.constant(op.shape)], outputs, options, "ReshapeOptions")
             case Clamp() if op.activation == RELU:
                 self.operator("RELU", inputs, outputs)
             case Clamp() if op.activation == RELU6 and source.quantization == target.quantization:

@@ -40,7 +40,7 @@ def quantise_multiplier(real: float) -> tuple[int, int]:
 
 def single_multiplier(real: float) -> tuple[int, int]:
     """Mantissa below 2**31 and smallest shift of a non-negative real number; ties round up."""
-    shift = max(0, math.frexp(real)[1] + 1)
+    shift = max(0, math.frexp(real)[1] + 1) if real else 0
     mantissa = math.floor(math.ldexp(real, 32 - shift) + 0.5)
     return (mantissa, shift) if mantissa < 1 << 31 else (mantissa >> 1, shift + 1)
 

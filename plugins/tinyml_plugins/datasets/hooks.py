@@ -20,6 +20,7 @@ def tinyml_datasets() -> Iterable[Component[DatasetSource]]:
             "digits",
             "tinyml_plugins.datasets.digits:Digits",
             "1797 handwritten digits of 8 by 8 pixels that scikit-learn ships",
+            extra="train",
         ),
         Component(
             "npz",
@@ -27,6 +28,9 @@ def tinyml_datasets() -> Iterable[Component[DatasetSource]]:
             "arrays x_train, y_train, x_test, y_test (or x, y) of an .npz file",
         ),
         Component(
-            "images", "tinyml_plugins.datasets.images:Images", "a folder of images with one sub-folder for each class"
+            "images",
+            "tinyml_plugins.datasets.images:Images",
+            "a folder of images with one sub-folder for each class",
+            extra="train",
         ),
     ]

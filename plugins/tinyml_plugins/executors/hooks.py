@@ -20,5 +20,5 @@ def tinyml_executors() -> Iterable[Component[ExecutorFactory]]:
         Component("processes", "tinyml_plugins.executors.processes:Processes", "worker processes on this machine"),
         Component("threads", "tinyml_plugins.executors.in_process:Threads", "threads of this process"),
         Component("serial", "tinyml_plugins.executors.in_process:Serial", "one after the other, in the calling thread"),
-        Component("dask", "tinyml_plugins.executors.dask:Dask", "a Dask cluster, local or remote (extra: dask)"),
+        Component("dask", "tinyml_plugins.executors.dask:Dask", "a Dask cluster, local or remote", extra="dask"),
     )

@@ -21,18 +21,24 @@ _HERE = "tinyml_plugins.simulator"
 def tinyml_toolchains() -> Iterable[Component[Toolchain]]:
     """The compilers: one from PyPI, one from the distribution."""
     return [
-        Component("zig", f"{_HERE}.zig:ZigToolchain", "clang from the ziglang wheel: pip is all it needs"),
-        Component("gcc", f"{_HERE}.gcc:GccToolchain", "arm-none-eabi-gcc on PATH"),
+        Component("zig", f"{_HERE}.zig:ZigToolchain", "clang from the ziglang wheel: pip is all it needs", extra="sim"),
+        Component("gcc", f"{_HERE}.gcc:GccToolchain", "arm-none-eabi-gcc on PATH", extra="sim"),
     ]
 
 
 @hookimpl
 def tinyml_runners() -> Iterable[Component[Runner]]:
     """The emulated core."""
-    return [Component("unicorn", f"{_HERE}.runner:UnicornRunner", "Unicorn, with exact instruction counts")]
+    return [
+        Component("unicorn", f"{_HERE}.runner:UnicornRunner", "Unicorn, with exact instruction counts", extra="sim")
+    ]
 
 
 @hookimpl
 def tinyml_project_writers() -> Iterable[Component[ProjectWriter]]:
     """Build files for plain ``make``."""
-    return [Component("makefile", f"{_HERE}.makefile:MakefileWriter", "Makefile, linker script and start-up code")]
+    return [
+        Component(
+            "makefile", f"{_HERE}.makefile:MakefileWriter", "Makefile, linker script and start-up code", extra="sim"
+        )
+    ]

@@ -22,6 +22,7 @@ def tinyml_evaluators() -> Iterable[Component[Evaluator]]:
             "tinyml_plugins.training.evaluator:Training",
             "trains the network for a fixed number of steps on one thread",
             options="tinyml_plugins.training.recipe:Recipe",
+            extra="train",
         )
     ]
 
@@ -34,5 +35,6 @@ def tinyml_quantizers() -> Iterable[Component[Quantizer]]:
             "qat",
             "tinyml_plugins.training.quantization_aware:QuantizationAwareTraining",
             "quantisation-aware training: fine-tunes the weights with the int8 rounding in the loop",
+            extra="train",
         )
     ]

@@ -1,0 +1,1 @@
+"""Importers: plugins that read model files of other tools."""
