@@ -95,7 +95,7 @@ def test_every_integer_survives_the_way_there_and_back(dtype):
 
 
 def test_nan_is_refused_at_the_door_and_the_least_integer_inside():
-    with pytest.raises(InputError, match="tensor 't': .*not numbers"):
+    with pytest.raises(InputError, match=r"tensor 't': .*not numbers"):
         quantise_array(np.array([np.nan]), INT8)
     assert from_real(np.array([np.nan], np.float32), 0.5, 3, DType.INT8).tolist() == [-128]
 

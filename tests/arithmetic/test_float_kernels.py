@@ -146,7 +146,7 @@ def scalar_exp(x):
     """The algorithm of docs/arithmetic.md on scalars, as C does it."""
     if not x >= F(-87):
         return F(0)
-    n = F(math.trunc(x * F(1.44269504088896341) - F(0.5)))
+    n = np.trunc(x * F(1.44269504088896341) - F(0.5))
     r = x - n * F(0.693359375)
     r = r - n * F(-2.12194440e-4)
     p = F(1.9875691500e-4)

@@ -109,6 +109,7 @@ def _other_layers(rng, rounding):
     for axes in [(1,), (2,), (3,), (1, 2), (1, 3), (2, 3), (1, 2, 3), (0,)]:
         for keep, scale in [(False, 0.03), (True, 0.001)]:
             yield graph(f"mean {axes}", (1, 5, 4, 6), Mean(axes=axes, keep_axes=keep), Q(scale, -7))
+    yield graph("mean that GCC 12 takes for a function without effects", (1, 9, 5, 2), Mean(axes=(3,)), Q(0.05, 64))
     for padding in [((0, 0),) * 4, ((0, 0), (1, 2), (0, 3), (0, 0)), ((0, 0), (0, 0), (0, 0), (2, 1)),
                     ((0, 0), (4, 0), (0, 0), (0, 0))]:  # fmt: skip
         yield graph(f"pad {padding}", (1, 2, 3, 5), Pad(padding=padding), "same")

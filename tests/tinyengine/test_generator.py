@@ -60,7 +60,7 @@ def test_names_of_files_and_functions(make_network):
         "" if kind == "reshape" else f"kws_step{number:02d}_{kind}" for number, kind in enumerate(kinds)
     )
     for symbol in filter(None, network.code.layers):
-        assert f"TINYML_NOINLINE void {symbol}(uint8_t *arena)\n{{" in network.code.files["kws.c"]
+        assert f"TINYML_LAYER void {symbol}(uint8_t *arena)\n{{" in network.code.files["kws.c"]
 
 
 def test_header_tells_the_interface(make_network):

@@ -59,6 +59,7 @@ class _Document(_Strict):
     rounding: Rounding
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    axes: dict[str, tuple[int, ...]] = {}
     tensors: tuple[_Tensor, ...]
     nodes: tuple[_Node, ...]
 
@@ -68,7 +69,7 @@ def write_document(graph: Graph) -> bytes:
 
     Infinite attributes are written ``Infinity``, which is how JSON is commonly stretched.
     """
-    document = {
+    document: dict[str, object] = {
         "format": FORMAT,
         "name": graph.name,
         "rounding": graph.rounding.value,
@@ -95,6 +96,8 @@ def write_document(graph: Graph) -> bytes:
             for node in graph.nodes
         ],
     }
+    if graph.axes:
+        document["axes"] = dict(graph.axes)
     return json.dumps(document, indent=1, sort_keys=True).encode("ascii")
 
 
@@ -116,7 +119,7 @@ def read_document(data: bytes, place: str) -> tuple[Graph, set[str]]:
         Node(node.name, _operator(node, f"{place}, node {node.name!r}"), node.inputs, node.outputs)
         for node in document.nodes
     )
-    graph = Graph(document.name, tensors, nodes, document.inputs, document.outputs, document.rounding)
+    graph = Graph(document.name, tensors, nodes, document.inputs, document.outputs, document.rounding, document.axes)
     return graph, {record.name for record in document.tensors if record.constant}
 
 

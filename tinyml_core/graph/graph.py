@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from tinyml_core.graph.operator import Operator
@@ -47,6 +47,9 @@ class Graph:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     rounding: Rounding = Rounding.SINGLE
+    axes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Inputs and outputs whose source has another layout: name -> permutation such that the device's array is the
+    source's array transposed by it, (0, 2, 3, 1) for NCHW; absent where both are the same."""
 
     def inputs_of(self, node: Node) -> list[Tensor]:
         """The tensors a node reads, in order."""

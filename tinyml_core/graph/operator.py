@@ -34,6 +34,11 @@ class Operator:
     arity: ClassVar[tuple[int, int]] = (1, 1)
     """Least and greatest number of inputs; trailing optional inputs may be left out."""
 
+    @property
+    def title(self) -> str:
+        """What people read in tables: the kind, or the function where a kind covers several."""
+        return self.kind
+
     def infer(self, inputs: Sequence[Tensor]) -> tuple[TensorType, ...]:
         """Return the types of the outputs.
 

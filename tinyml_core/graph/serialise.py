@@ -11,7 +11,6 @@ import hashlib
 import io
 import os
 import zipfile
-import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from tinyml_core.graph.document import read_document, write_document
 from tinyml_core.graph.graph import Graph
 from tinyml_core.graph.tensor import Array, Tensor
 from tinyml_core.graph.verify import verify
-from tinyml_core.npz import read_npy
+from tinyml_core.npz import DEFECTS, read_npy
 
 DOCUMENT = "graph.json"
 LARGEST_DOCUMENT = 1 << 24
@@ -62,10 +61,10 @@ def load(path: Path) -> Graph:
     try:
         with zipfile.ZipFile(path) as archive:
             members = _read(archive, place)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise InputError(f"is no saved graph: {error}", place=place, remedy="write it again") from None
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}", place=place, remedy="check the path") from None
+    except DEFECTS as error:
+        raise InputError(f"is no saved graph: {error}", place=place, remedy="write it again") from None
     return _graph(members, place)
 
 

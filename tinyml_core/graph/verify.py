@@ -40,6 +40,11 @@ def verify(graph: Graph) -> Graph:
     for name in graph.outputs:
         if name not in known:
             raise GraphError("is never computed", place=f"graph output {name!r}")
+    for name, axes in graph.axes.items():
+        if name not in graph.inputs and name not in graph.outputs:
+            raise GraphError("has a source layout but is neither input nor output", place=f"tensor {name!r}")
+        if sorted(axes) != list(range(len(graph.tensors[name].shape))):
+            raise GraphError(f"has source layout {list(axes)}, no permutation of its axes", place=f"tensor {name!r}")
     return graph
 
 

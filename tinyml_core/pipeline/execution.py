@@ -86,6 +86,7 @@ def run_folder(
         folder: written by :func:`~tinyml_core.pipeline.compilation.compile_graph`.
         inputs: one array per input, leading axis samples (``x`` will do when there is one input); a seeded random
             sample when None. Float arrays are quantised with the input's scale, and outputs are then floats too.
+            Arrays have the source's layout (``graph.axes``), which outputs get back.
         platform: supplies the runner.
         seed: of the random sample.
         advance: told after each sample how many more are done.
@@ -117,6 +118,7 @@ def run_folder(
             name: dequantise_array(array, graph.tensors[name]) if graph.tensors[name].quantization else array
             for name, array in stacked.items()
         }
+    stacked = {name: _to_source(array, graph, name) for name, array in stacked.items()}
     return Execution(manifest, stacked, count, differing == 0, differing, measurement)
 
 
@@ -165,10 +167,11 @@ def _integer_samples(graph: Graph, inputs: Mapping[str, Array] | None, seed: int
             known = ", ".join(repr(each) for each in graph.inputs)
             raise InputError("is missing", place=f"input array {name!r}", remedy=f"give one array for each of {known}")
         array = np.asarray(inputs[name])
-        shape = tensor.shape[1:] if array.shape[1:] == tensor.shape[1:] and tensor.shape[:1] == (1,) else tensor.shape
+        source = _source_shape(graph, name)
+        shape = source[1:] if array.shape[1:] == source[1:] and source[:1] == (1,) else source
         if array.ndim != len(shape) + 1 or array.shape[1:] != shape or len(array) == 0:
             raise InputError(
-                f"has shape {list(array.shape)}, [samples, {', '.join(map(str, tensor.shape[1:]))}] is needed",
+                f"has shape {list(array.shape)}, [samples, {', '.join(map(str, source[1:]))}] is needed",
                 place=f"input array {name!r}",
             )
         if array.dtype.kind == "f" and tensor.quantization is not None:
@@ -178,10 +181,27 @@ def _integer_samples(graph: Graph, inputs: Mapping[str, Array] | None, seed: int
             raise InputError(
                 f"has type {array.dtype}, {tensor.dtype.value} or float is needed", place=f"input array {name!r}"
             )
-        converted[name] = array.reshape(len(array), *tensor.shape)
+        array = array.reshape(len(array), *source)
+        if name in graph.axes:
+            array = np.ascontiguousarray(array.transpose(0, *(1 + axis for axis in graph.axes[name])))
+        converted[name] = array
     if len({len(array) for array in converted.values()}) != 1:
         raise InputError("hold different numbers of samples", place="input arrays")
     return converted, floats
+
+
+def _source_shape(graph: Graph, name: str) -> tuple[int, ...]:
+    shape = graph.tensors[name].shape
+    return tuple(shape[index] for index in np.argsort(graph.axes.get(name, range(len(shape)))))
+
+
+def _to_source(array: Array, graph: Graph, name: str) -> Array:
+    """An array whose leading axis counts samples (times the tensor's own leading axis), in the source's layout."""
+    if name not in graph.axes:
+        return array
+    whole = array.reshape(-1, *graph.tensors[name].shape)
+    source = np.ascontiguousarray(whole.transpose(0, *(1 + np.argsort(graph.axes[name]))))
+    return source.reshape(-1, *_source_shape(graph, name)[1:])
 
 
 def _random(tensor: Tensor, rng: np.random.Generator) -> Array:

@@ -20,7 +20,7 @@ from tinyml_plugins.passes.merging import Merged, merge_pairs
 class FoldBatchNorm:
     """Folds where a layer without activation is read by the normalisation alone."""
 
-    after: tuple[str, ...] = ()
+    after: tuple[str, ...] = ("drop-identities",)
     """Passes that run before this one."""
 
     def apply(self, graph: Graph) -> Graph:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.graph.tensor import Tensor
+from tinyml_plugins.passes.liveness import without_dead
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,4 @@ def merge_pairs(graph: Graph, merge: Merge) -> Graph:
         producers[second.outputs[0]] = node
     if len(nodes) == len(graph.nodes):
         return graph
-    return replace(graph, tensors=_used(graph, tensors, nodes), nodes=tuple(nodes.values()))
-
-
-def _used(graph: Graph, tensors: Mapping[str, Tensor], nodes: Mapping[str, Node]) -> dict[str, Tensor]:
-    names = {name for node in nodes.values() for name in (*node.inputs, *node.outputs)}.union(
-        graph.inputs, graph.outputs
-    )
-    return {name: tensor for name, tensor in tensors.items() if name in names}
+    return without_dead(replace(work, nodes=tuple(nodes.values())))

@@ -1,23 +1,30 @@
 """The operators of the graph; :data:`OPERATORS` finds one by the name it has in saved graphs and tables."""
 
 from tinyml_core.graph.operator import Operator
+from tinyml_core.graph.operators.arrangement import Concat, Expand, Gather, Resize, Slice, Split, Tile, Transpose
 from tinyml_core.graph.operators.convolution import Conv2D, DepthwiseConv2D, FullyConnected
 from tinyml_core.graph.operators.elementwise import Add, Clamp, Softmax
+from tinyml_core.graph.operators.matrix import MatMul, TransposeConv2D
 from tinyml_core.graph.operators.movement import Pad, Reshape
-from tinyml_core.graph.operators.normalisation import BatchNorm
+from tinyml_core.graph.operators.normalisation import BatchNorm, L2Norm, LayerNorm, LogSoftmax
+from tinyml_core.graph.operators.pointwise import Binary, Cast, Select, Unary
 from tinyml_core.graph.operators.pooling import AveragePool2D, MaxPool2D, Mean
 from tinyml_core.graph.operators.quantise import Dequantize, Quantize
+from tinyml_core.graph.operators.reduction import ArgReduce, Reduce
 from tinyml_core.graph.operators.window import IDENTITY, RELU, RELU6, Activation
 
 OPERATORS: dict[str, type[Operator]] = {
     op.kind: op
     for op in (
-        Add, AveragePool2D, BatchNorm, Clamp, Conv2D, DepthwiseConv2D, Dequantize, FullyConnected,
-        MaxPool2D, Mean, Pad, Quantize, Reshape, Softmax,
+        Add, ArgReduce, AveragePool2D, BatchNorm, Binary, Cast, Clamp, Concat, Conv2D, DepthwiseConv2D, Dequantize,
+        Expand, FullyConnected, Gather, L2Norm, LayerNorm, LogSoftmax, MatMul, MaxPool2D, Mean, Pad, Quantize,
+        Reduce, Reshape, Resize, Select, Slice, Softmax, Split, Tile, Transpose, TransposeConv2D, Unary,
     )
 }  # fmt: skip
 
 __all__ = [
-    "IDENTITY", "OPERATORS", "RELU", "RELU6", "Activation", "Add", "AveragePool2D", "BatchNorm", "Clamp", "Conv2D",
-    "DepthwiseConv2D", "Dequantize", "FullyConnected", "MaxPool2D", "Mean", "Pad", "Quantize", "Reshape", "Softmax",
+    "IDENTITY", "OPERATORS", "RELU", "RELU6", "Activation", "Add", "ArgReduce", "AveragePool2D", "BatchNorm",
+    "Binary", "Cast", "Clamp", "Concat", "Conv2D", "DepthwiseConv2D", "Dequantize", "Expand", "FullyConnected",
+    "Gather", "L2Norm", "LayerNorm", "LogSoftmax", "MatMul", "MaxPool2D", "Mean", "Pad", "Quantize", "Reduce",
+    "Reshape", "Resize", "Select", "Slice", "Softmax", "Split", "Tile", "Transpose", "TransposeConv2D", "Unary",
 ]  # fmt: skip

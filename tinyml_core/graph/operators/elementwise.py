@@ -7,24 +7,24 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyml_core.graph.operator import Operator, TensorType, require
+from tinyml_core.graph.operators.broadcast import broadcast
 from tinyml_core.graph.operators.window import IDENTITY, Activation
 from tinyml_core.graph.tensor import Tensor
 
 
 @dataclass(frozen=True)
 class Add(Operator):
-    """Sum of two tensors of one shape."""
+    """Sum of two tensors, broadcast."""
 
     kind: ClassVar[str] = "add"
     arity: ClassVar[tuple[int, int]] = (2, 2)
     activation: Activation = IDENTITY
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[TensorType, ...]:
-        """Both inputs have the output's shape and type."""
+        """The broadcast shape, the inputs' type."""
         left, right = inputs
-        require(left.shape == right.shape, f"shapes {left.shape} and {right.shape} differ")
         require(left.dtype == right.dtype, f"types {left.dtype.value} and {right.dtype.value} differ")
-        return (TensorType(left.shape, left.dtype),)
+        return (TensorType(broadcast(left.shape, right.shape), left.dtype),)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyml_core.graph.operator import Operator, TensorType, require
+from tinyml_core.graph.operators.reduction import reduced_shape
 from tinyml_core.graph.operators.window import Window
 from tinyml_core.graph.tensor import Tensor
 
@@ -52,14 +53,4 @@ class Mean(Operator):
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[TensorType, ...]:
         """The input's shape without ``axes``, or with them set to 1."""
-        shape = inputs[0].shape
-        require(
-            bool(self.axes) and len(set(self.axes)) == len(self.axes) and all(0 <= a < len(shape) for a in self.axes),
-            f"axes {self.axes} do not suit shape {shape}",
-        )
-        kept = (
-            tuple(1 if axis in self.axes else size for axis, size in enumerate(shape))
-            if self.keep_axes
-            else tuple(size for axis, size in enumerate(shape) if axis not in self.axes)
-        )
-        return (TensorType(kept, inputs[0].dtype),)
+        return (TensorType(reduced_shape(inputs[0].shape, self.axes, self.keep_axes), inputs[0].dtype),)

@@ -11,12 +11,25 @@
 
 #if defined(__GNUC__)
 #define TINYML_INLINE static inline __attribute__((always_inline))
-#define TINYML_NOINLINE __attribute__((noinline))
 #define TINYML_ALIGNED(bytes) __attribute__((aligned(bytes)))
 #else
 #define TINYML_INLINE static inline
-#define TINYML_NOINLINE
 #define TINYML_ALIGNED(bytes)
+#endif
+
+/* Functions of layers stay as they are: a profiler finds each by its name, and what the compiler knows about one does
+ * not change another. GCC 12 drops calls without noipa: it takes addresses that it has itself rewritten as "0 + sum of
+ * registers" for null, and a function that accesses them for one without effects.
+ */
+#if defined(__has_attribute)
+#if __has_attribute(noipa)
+#define TINYML_LAYER __attribute__((noinline))
+#endif
+#endif
+#if !defined(TINYML_LAYER) && defined(__GNUC__)
+#define TINYML_LAYER __attribute__((noinline))
+#elif !defined(TINYML_LAYER)
+#define TINYML_LAYER
 #endif
 
 #if defined(__GNUC__) && defined(__arm__) && defined(__ARM_FEATURE_DSP)

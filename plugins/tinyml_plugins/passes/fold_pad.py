@@ -1,0 +1,59 @@
+"""fold-pad: padding written as a node becomes the padding of the convolutions that read it.
+
+It is exact: a padded tap of a convolution stands for real zero, which is what a pad node writes (0.0 in float, the zero
+point in integers). Poolings are left alone, since padding does not count in them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from tinyml_core.graph.graph import Graph, Node
+from tinyml_core.graph.operators import Conv2D, DepthwiseConv2D, Pad
+from tinyml_plugins.passes.liveness import without_dead
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldPad:
+    """Folds padding of rows and columns where convolutions are the only readers."""
+
+    after: tuple[str, ...] = ("drop-identities",)
+    """Passes that run before this one."""
+
+    def apply(self, graph: Graph) -> Graph:
+        """The graph without such pads; its results are the same to the bit."""
+        nodes = {node.name: node for node in graph.nodes}
+        for pad in reversed(graph.nodes):  # of two pads in a row the second goes first
+            if isinstance(pad.op, Pad) and _is_spatial(pad, graph):
+                readers = [node for node in nodes.values() if pad.outputs[0] in node.inputs]
+                if all(_convolves(node, pad.outputs[0]) for node in readers):
+                    nodes.update((node.name, _padded(node, pad)) for node in readers)
+                    del nodes[pad.name]
+        if len(nodes) == len(graph.nodes):
+            return graph
+        return without_dead(replace(graph, nodes=tuple(nodes.values())))
+
+
+def _is_spatial(pad: Node, graph: Graph) -> bool:
+    assert isinstance(pad.op, Pad)
+    source, output = graph.inputs_of(pad)[0], graph.outputs_of(pad)[0]
+    around = pad.op.padding
+    return (
+        len(around) == 4
+        and around[0] == around[3] == (0, 0)
+        and source.quantization == output.quantization
+        and output.name not in graph.outputs
+    )
+
+
+def _convolves(node: Node, image: str) -> bool:
+    return isinstance(node.op, Conv2D | DepthwiseConv2D) and node.inputs[0] == image and image not in node.inputs[1:]
+
+
+def _padded(node: Node, pad: Node) -> Node:
+    assert isinstance(node.op, Conv2D | DepthwiseConv2D)
+    assert isinstance(pad.op, Pad)
+    (top, bottom), (left, right) = pad.op.padding[1:3]
+    first, last, before, behind = node.op.padding
+    padding = (first + top, last + bottom, before + left, behind + right)
+    return replace(node, op=replace(node.op, padding=padding), inputs=(pad.inputs[0], *node.inputs[1:]))
