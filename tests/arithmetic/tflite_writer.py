@@ -148,8 +148,8 @@ class _Writer:
                 options.beta = op.beta
                 self.operator("SOFTMAX", inputs, outputs, options, "SoftmaxOptions")
             case Pad():
-                if len(op.padding) > 4:
-                    raise NotExpressible("padding of more than 4 axes")
+                if len(op.padding) > 4 or (op.mode, op.value) != ("constant", 0.0):
+                    raise NotExpressible(f"{op}")
                 self.operator("PAD", [*inputs, self.constant(op.padding)], outputs, schema.PadOptionsT(), "PadOptions")
             case Reshape():
                 options = schema.ReshapeOptionsT()

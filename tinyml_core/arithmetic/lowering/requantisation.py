@@ -59,20 +59,21 @@ def require_same_scale(node: Node, source: Tensor, output: Tensor) -> None:
         )
 
 
+def quantised(real: float, output: Tensor) -> int:
+    """``real`` in the integers of ``output``: divided in float32, halves away from zero, not clamped to its type."""
+    with np.errstate(over="ignore"):
+        value = float(np.float32(real) / np.float32(output.scale))
+    value = min(max(value, -(2.0**31)), 2.0**31)
+    return output.zero_point + math.floor(abs(value) + 0.5) * (1 if value >= 0 else -1)
+
+
 def activation_limits(activation: Activation, output: Tensor) -> tuple[int, int]:
-    """Clamp of an activation in the integers of ``output``, as TensorFlow Lite rounds it (float32, halves away)."""
+    """Clamp of an activation in the integers of ``output``, as TensorFlow Lite rounds it."""
     low, high = output.dtype.limits
-
-    def quantised(real: float) -> int:
-        with np.errstate(over="ignore"):
-            value = float(np.float32(real) / np.float32(output.scale))
-        value = min(max(value, -(2.0**31)), 2.0**31)
-        return output.zero_point + math.floor(abs(value) + 0.5) * (1 if value >= 0 else -1)
-
     if math.isfinite(activation[0]):
-        low = max(low, min(quantised(activation[0]), high))
+        low = max(low, min(quantised(activation[0], output), high))
     if math.isfinite(activation[1]):
-        high = min(high, max(quantised(activation[1]), low))
+        high = min(high, max(quantised(activation[1], output), low))
     return low, high
 
 

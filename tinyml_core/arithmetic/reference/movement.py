@@ -9,26 +9,35 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyml_core.arithmetic.lowering import lower_move
+from tinyml_core.arithmetic.lowering.requantisation import require_quantised, require_same_scale
 from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.graph.operators import Pad
 
 Array = npt.NDArray[Any]
 
 
-def _fill(node: Node, graph: Graph) -> int:
-    tensors = [*graph.inputs_of(node), *graph.outputs_of(node)]
-    return lower_move(node, graph).fill if any(tensor.quantization for tensor in tensors) else 0
-
-
 def pad(node: Node, graph: Graph) -> Callable[[Sequence[Array]], Array]:
-    """Prepare a :class:`Pad`."""
-    op, fill = node.op, _fill(node, graph)
+    """Prepare a :class:`Pad` of any mode; NumPy's modes are the graph's."""
+    op = node.op
     assert isinstance(op, Pad)
+    if op.mode != "constant":
+        _check_scales(node, graph)
+        return lambda inputs: np.pad(inputs[0], op.padding, mode=op.mode)  # type: ignore[call-overload, no-any-return]
+    (output,) = graph.outputs_of(node)
+    fill = lower_move(node, graph).fill if output.quantization else output.dtype.numpy.type(op.value)
     return lambda inputs: np.pad(inputs[0], op.padding, constant_values=fill)
 
 
 def reshape(node: Node, graph: Graph) -> Callable[[Sequence[Array]], Array]:
     """Prepare a :class:`~tinyml_core.graph.operators.Reshape`; the result shares no memory with the input."""
-    _fill(node, graph)
+    _check_scales(node, graph)
     shape = graph.outputs_of(node)[0].shape
     return lambda inputs: inputs[0].reshape(shape).copy()
+
+
+def _check_scales(node: Node, graph: Graph) -> None:
+    (source,) = graph.inputs_of(node)
+    (output,) = graph.outputs_of(node)
+    if source.quantization or output.quantization:
+        require_quantised(node, [source, output], [source.dtype])
+        require_same_scale(node, source, output)

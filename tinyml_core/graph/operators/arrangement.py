@@ -101,7 +101,7 @@ class Slice(Operator):
 
 @dataclass(frozen=True)
 class Gather(Operator):
-    """Slices of the first input along ``axis`` at the integer indices of the second; negative ones count from the end."""
+    """Slices of the first input along ``axis`` at the indices of the second; negative ones count from the end."""
 
     kind: ClassVar[str] = "gather"
     arity: ClassVar[tuple[int, int]] = (2, 2)
@@ -151,8 +151,8 @@ class Resize(Operator):
     """Rows and columns of an NHWC image scaled to ``size``.
 
     ``coordinates`` says where output pixel o of n reads an input of m pixels: ``half_pixel`` (o + 0.5) * m / n - 0.5,
-    ``asymmetric`` o * m / n, ``align_corners`` o * (m - 1) / (n - 1). ``method`` is ``nearest`` (``rounding``: ``floor``,
-    ``ceil``, ``half_down``, ``half_up``) or ``bilinear``.
+    ``asymmetric`` o * m / n, ``align_corners`` o * (m - 1) / (n - 1). ``method`` is ``nearest`` (``rounding``:
+    ``floor``, ``ceil``, ``half_down``, ``half_up``) or ``bilinear``.
     """
 
     kind: ClassVar[str] = "resize"

@@ -15,8 +15,8 @@ from tinyml_core.graph.tensor import Tensor
 class Pad(Operator):
     """Surround each axis with (before, after) elements.
 
-    ``mode`` says with what: ``constant`` the real number ``value`` (quantised as the tensor is), ``reflect`` mirrored without
-    the edge, ``symmetric`` mirrored with it, ``edge`` the edge repeated, ``wrap`` the other end.
+    ``mode`` says with what: ``constant`` the real number ``value`` (quantised as the tensor is), ``reflect`` mirrored
+    without the edge, ``symmetric`` mirrored with it, ``edge`` the edge repeated, ``wrap`` the other end.
     """
 
     kind: ClassVar[str] = "pad"

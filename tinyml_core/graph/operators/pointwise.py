@@ -15,10 +15,10 @@ from tinyml_core.graph.operators.window import IDENTITY, Activation
 from tinyml_core.graph.tensor import DType, Tensor
 
 UNARY = (
-    "abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "celu", "ceil", "cos", "cosh", "elu", "erf", "exp", "floor",
-    "gelu", "gelu_tanh", "hard_sigmoid", "hard_swish", "leaky_relu", "log", "mish", "negate", "not", "reciprocal", "round",
-    "rsqrt", "selu", "shrink", "sigmoid", "sign", "sin", "sinh", "softplus", "softsign", "sqrt", "swish", "tan", "tanh",
-    "thresholded_relu",
+    "abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "celu", "ceil", "cos", "cosh", "elu", "erf", "exp",
+    "floor", "gelu", "gelu_tanh", "hard_sigmoid", "hard_swish", "leaky_relu", "log", "mish", "negate", "not",
+    "reciprocal", "round", "rsqrt", "selu", "shrink", "sigmoid", "sign", "sin", "sinh", "softplus", "softsign",
+    "sqrt", "swish", "tan", "tanh", "thresholded_relu",
 )  # fmt: skip
 """Functions of one operand; ``round`` takes halves to even, ``swish`` is ``x * sigmoid(alpha * x)``."""
 ARITHMETIC = ("divide", "maximum", "minimum", "modulo", "multiply", "power", "prelu", "subtract")
