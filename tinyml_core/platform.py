@@ -179,18 +179,27 @@ class Platform:
     ) -> Compiled:  # fmt: skip
         """Compile a network for a target into the folder ``out``; see :mod:`tinyml_core.pipeline.compilation`."""
         from tinyml_core.pipeline.compilation import CompileOptions, compile_graph
+        from tinyml_core.pipeline.stages import Stages
 
         profile = target if isinstance(target, HardwareProfile) else self.target(target)
         graph = model if isinstance(model, Graph) else self.load(model)
-        return compile_graph(graph, profile, Path(out), options or CompileOptions(), self)
+        with Stages(self.emit).stage("compile") as stage:
+            compiled = compile_graph(graph, profile, Path(out), options or CompileOptions(), self)
+            stage.result = compiled.manifest.compiler
+        return compiled
 
     def run(
         self, folder: str | Path, inputs: Mapping[str, npt.NDArray[Any]] | None = None, *, seed: int = 0
     ) -> Execution:
         """Run a compiled folder on its emulated core; see :mod:`tinyml_core.pipeline.execution`."""
         from tinyml_core.pipeline.execution import run_folder
+        from tinyml_core.pipeline.stages import Stages
 
-        return run_folder(Path(folder), inputs, self, seed=seed)
+        samples = max((len(array) for array in inputs.values() if array.ndim), default=1) if inputs else 1
+        with Stages(self.emit).stage("run", samples) as stage:
+            execution = run_folder(Path(folder), inputs, self, seed=seed, advance=stage.advance)
+            stage.result = f"{execution.samples} samples"
+        return execution
 
     def search(self, project: Project, journal: str | Path | None = None, *, resume: bool = False) -> Found:
         """Search for a network; see :mod:`tinyml_core.pipeline.searching`."""

@@ -165,14 +165,13 @@ def test_single_rounding_addition_is_within_a_hair_of_the_nearest(ratio):
     a = np.broadcast_to(every[:, None], (256, 256)).reshape(1, 256, 256, 1)
     c = np.broadcast_to(every[None, :], (256, 256)).reshape(1, 256, 256, 1)
     # What C computes: in 32 bits from end to end.
-    wrapped = (
-        np.int32(lowering.mantissa[0]) * a.astype(np.int32) + np.int32(lowering.mantissa[1]) * c.astype(np.int32)
-    ) + np.int32(lowering.constant - (1 << 32) if lowering.constant >= 1 << 31 else lowering.constant)
-    in_c = np.clip((wrapped >> lowering.shift) + lowering.zero_point, lowering.low, lowering.high)
+    first, second = (np.int32(mantissa) for mantissa in lowering.mantissa)
+    in_32_bits = first * a.astype(np.int32) + second * c.astype(np.int32) + np.int32(lowering.constant)
+    in_c = np.clip((in_32_bits >> lowering.shift) + lowering.zero_point, lowering.low, lowering.high)
     output = execute(graph, {"a": a, "b": c})[y]
     assert np.array_equal(in_c, output)
-    first, second = (graph.tensors[name].scale for name in graph.inputs)
-    real = np.clip((a.astype(float) - 100) * first + (c.astype(float) + 128) * second + 7, -128, 127)
+    scales = [graph.tensors[name].scale for name in graph.inputs]
+    real = np.clip((a.astype(float) - 100) * scales[0] + (c.astype(float) + 128) * scales[1] + 7, -128, 127)
     assert np.abs(output - real).max() <= 0.5 + 255 * 2 * max(2.0**-31, ratio * 2.0**-20)
 
 

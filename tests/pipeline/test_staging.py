@@ -70,3 +70,6 @@ def test_kill_leaves_the_old_result(tmp_path):
     )
     assert subprocess.run([sys.executable, "-c", script, str(out)], check=False).returncode == -9
     assert (out / "manifest.json").read_text() == "old"
+    with staged(out) as work:  # the next run clears away what the killed one left
+        (work / "manifest.json").write_text("new")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -8,6 +8,7 @@ import click
 
 from tinyml_core.cli.options import Session, shared_options
 from tinyml_core.cli.output import Table
+from tinyml_core.cli.progress import progress
 from tinyml_core.graph.graph import Rounding
 from tinyml_core.pipeline.compilation import Compiled, CompileOptions
 from tinyml_core.pipeline.figures import flash_bytes, sram_bytes
@@ -34,7 +35,8 @@ def command(
         generator=generator, toolchain=toolchain, objective="sram" if objective == "sram" else "latency", sram=sram,
         region=region, rounding=Rounding(rounding) if rounding else None, prefix=prefix,
     )  # fmt: skip
-    compiled = session.platform().compile(model, target, out, options)
+    with progress() as listen:
+        compiled = session.platform(listen=listen).compile(model, target, out, options)
     manifest = compiled.manifest
     sram_parts, flash = sram_bytes(manifest, manifest.stack_reserve), flash_bytes(manifest)
     report = {

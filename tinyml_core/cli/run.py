@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from tinyml_core.cli.options import Session, shared_options
+from tinyml_core.cli.progress import progress
 from tinyml_core.cli.report import cost_table, layer_table
 from tinyml_core.npz import read_npz, write_npz
 
@@ -26,7 +27,8 @@ from tinyml_core.npz import read_npz, write_npz
 def command(session: Session, folder: Path, source: Path | None, output: Path | None, seed: int) -> None:  # fmt: skip
     """Execute the network in FOLDER on its emulated core and compare every output with the reference."""
     inputs = read_npz(source) if source else None
-    execution = session.platform().run(folder, inputs, seed=seed)
+    with progress() as listen:
+        execution = session.platform(listen=listen).run(folder, inputs, seed=seed)
     if output:
         write_npz(output, execution.outputs)
     report = execution.report()

@@ -1,7 +1,8 @@
 """Staging: an output folder appears whole or not at all.
 
 Work happens in a hidden folder beside the destination, which is renamed at the end. Whatever interrupts it, even
-``kill -9``, the destination holds either what it held before or the finished result.
+``kill -9``, the destination holds either what it held before or the finished result; the next run clears away what a
+killed one left.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ def staged(destination: Path) -> Iterator[Path]:
         raise InputError("holds other files", place=place, remedy="choose another --out")
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", dir=destination.parent))
+        _clear_abandoned(destination)
+        work = _beside(destination)
     except OSError as error:
         raise InputError(f"cannot be written: {error.strerror}", place=place, remedy="choose another --out") from None
     try:
@@ -50,7 +52,31 @@ def _replace(work: Path, destination: Path) -> None:
     if not destination.exists():
         work.rename(destination)
         return
-    old = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", dir=destination.parent))
+    old = _beside(destination)
     destination.rename(old / "old")
     work.rename(destination)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _beside(destination: Path) -> Path:
+    """A new hidden folder beside ``destination`` whose name tells which process owns it."""
+    return Path(tempfile.mkdtemp(prefix=f".{destination.name}.{os.getpid()}-", dir=destination.parent))
+
+
+def _clear_abandoned(destination: Path) -> None:
+    """Remove the hidden folders of processes that are no more."""
+    prefix = f".{destination.name}."
+    for path in destination.parent.iterdir():
+        owner = path.name.removeprefix(prefix).partition("-")[0]
+        if path.name.startswith(prefix) and owner.isdecimal() and not _alive(int(owner)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is there, but not ours
+        return True
+    return True

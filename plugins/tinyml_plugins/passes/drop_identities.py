@@ -54,7 +54,7 @@ class _Rewriting:
         if isinstance(node.op, Reshape) and before is not None and isinstance(before.op, Reshape):
             first, last = graph.tensors[before.inputs[0]], graph.tensors[output]
             if first.quantization == graph.tensors[node.inputs[0]].quantization == last.quantization:
-                node = replace(node, inputs=before.inputs)
+                node = replace(node, inputs=tuple(map(self._name, before.inputs)))
                 self._changed = True
         source = node.inputs[0]
         if _is_identity(node, graph):

@@ -37,7 +37,7 @@ class SingleRoundingAdd:
     """``single`` addition: ``clamp((mantissa[0] * a + mantissa[1] * b + constant >> shift) + zero_point, low, high)``.
 
     ``a`` and ``b`` are raw int8 values: ``constant`` holds the zero points' share and the rounding ``2**(shift-1)``.
-    The expression wraps modulo 2**32 on the way but its value fits 32 bits. 1 <= shift <= 30.
+    Every partial sum fits 32 bits. 2 <= shift <= 30.
     """
 
     mantissa: tuple[int, int]

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-import numpy as np
-
 from tinyml_core.arithmetic.lowering import lower_linear
 from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.hardware.profile import HardwareProfile
@@ -23,6 +21,8 @@ from tinyml_plugins.tinyengine.packing import interleave, padded_depth
 from tinyml_plugins.tinyengine.rendering import render
 from tinyml_plugins.tinyengine.requantiser import channel_bytes, folded_bias, linear_requantiser
 from tinyml_plugins.tinyengine.timing import cycles
+
+INT16_BYTES = 2
 
 
 def _macs(g: Geometry) -> int:
@@ -79,7 +79,7 @@ class ConvolutionColumns:
                 cycles=cycles(
                     self.name, profile, macs=_macs(g), outputs=g.pixels * g.out_channels, gathered=g.pixels * depth
                 ),
-                scratch=2 * np.dtype(np.int16).itemsize * padded_depth(depth),
+                scratch=min(2, g.pixels) * INT16_BYTES * padded_depth(depth),
                 in_place=(0,) if shrinks else (),
                 flash=-(-g.out_channels // 2) * 2 * padded_depth(depth) + channel_bytes(node, graph),
             )
@@ -96,7 +96,7 @@ class ConvolutionColumns:
             "kernels/conv2d_columns.c.j2",
             g=g,
             contiguous=g.pointwise and g.stride == (1, 1),
-            depth_words=padded_depth(filters.shape[1]) // 2,
+            depth=padded_depth(filters.shape[1]),
             zero=lowering.input_zero_point,
             source=layer.source(),
             target=layer.target(),

@@ -23,7 +23,7 @@
  */
 #if defined(__has_attribute)
 #if __has_attribute(noipa)
-#define TINYML_LAYER __attribute__((noinline))
+#define TINYML_LAYER __attribute__((noipa))
 #endif
 #endif
 #if !defined(TINYML_LAYER) && defined(__GNUC__)

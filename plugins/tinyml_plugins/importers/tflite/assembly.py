@@ -1,0 +1,169 @@
+"""Assembly: the graph as it grows, operator by operator, and one operator as its converter sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tinyml_core.errors import InputError, TinyMLError, UnsupportedError
+from tinyml_core.graph.graph import Node
+from tinyml_core.graph.operator import Operator
+from tinyml_core.graph.operators import Reshape
+from tinyml_core.graph.tensor import Array, DType, Quantization, Tensor
+from tinyml_plugins.importers.tflite.schema import Model, OperatorRecord, SubGraph
+from tinyml_plugins.importers.tflite.tensors import convert_tensor
+
+
+class Assembly:
+    """Tensors by index of the file, converted when first asked for, and the nodes so far."""
+
+    def __init__(self, model: Model, subgraph: SubGraph, place: str) -> None:
+        self.place = place
+        self.nodes: list[Node] = []
+        self.tensors: dict[str, Tensor] = {}
+        self._model, self._records = model, subgraph.tensors
+        self._names = _unique_names([record.name for record in subgraph.tensors])
+        self._converted: dict[int, Tensor] = {}
+
+    def tensor(self, index: int) -> Tensor:
+        """The tensor of an index.
+
+        Raises:
+            InputError: there is no such tensor or buffer, or it is damaged.
+            UnsupportedError: it is of an unknown kind.
+        """
+        if index not in self._converted:
+            if not 0 <= index < len(self._records):
+                raise InputError(
+                    f"refers to tensor {index}; there are {len(self._records)}", place=self.place,
+                    remedy="get the file again",
+                )  # fmt: skip
+            record, place = self._records[index], f"{self.place}, tensor {index} ({self._names[index]!r})"
+            if record.buffer >= len(self._model.buffers):
+                raise InputError(
+                    f"refers to buffer {record.buffer}; there are {len(self._model.buffers)}", place=place
+                )
+            buffer = self._model.buffers[record.buffer] if record.buffer else None
+            self.update(index, convert_tensor(record, self._names[index], buffer, place))
+        return self._converted[index]
+
+    def update(self, index: int, tensor: Tensor) -> None:
+        """File ``tensor`` under an index of the file."""
+        self._converted[index] = self.tensors[tensor.name] = tensor
+
+    def new(self, name: str, shape: Sequence[int], like: Tensor) -> Tensor:
+        """A tensor that the file does not have, of type and quantisation of ``like``; ``name`` is made unique."""
+        taken = {*self._names, *self.tensors}
+        while name in taken:
+            name += "_"
+        self.tensors[name] = Tensor(name, tuple(shape), like.dtype, like.quantization)
+        return self.tensors[name]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One operation of the file: what a converter reads, and where it puts the nodes that compute the same."""
+
+    assembly: Assembly
+    index: int
+    name: str
+    record: OperatorRecord
+
+    def refuse(self, reason: str, *, remedy: str = "") -> TinyMLError:
+        """The error to raise for what graphs cannot express."""
+        return UnsupportedError(reason, place=self._place, remedy=remedy)
+
+    def damaged(self, reason: str) -> TinyMLError:
+        """The error to raise for what makes no sense."""
+        return InputError(reason, place=self._place, remedy="convert the network again")
+
+    def has(self, position: int) -> bool:
+        """Whether an optional input is given."""
+        return position < len(self.record.inputs) and self.record.inputs[position] != -1
+
+    def any_input(self, position: int) -> Tensor:
+        """An input of any quantisation, such as weights."""
+        if not self.has(position):
+            raise self.damaged(f"lacks input {position}")
+        return self.assembly.tensor(self.record.inputs[position])
+
+    def input(self, position: int = 0) -> Tensor:
+        """An input with at most one scale."""
+        return self._single_scale(self.any_input(position))
+
+    @property
+    def output(self) -> Tensor:
+        """The output."""
+        return self._single_scale(self.assembly.tensor(self.record.outputs[0]))
+
+    def integers(self, position: int) -> tuple[int, ...]:
+        """The elements of a constant integer input, in row order."""
+        tensor = self.any_input(position)
+        if tensor.data is None:
+            raise self.refuse(f"computes its input {position} ({tensor.name!r}), which must be a constant")
+        if tensor.dtype not in (DType.INT32, DType.INT64):
+            raise self.damaged(f"has {tensor.dtype.value} as input {position}, int32 or int64 is needed")
+        return tuple(int(value) for value in tensor.data.ravel().tolist())
+
+    def axes(self, values: Sequence[int], rank: int) -> tuple[int, ...]:
+        """Axes counted from the front, each once."""
+        if any(not -rank <= value < rank for value in values):
+            raise self.damaged(f"has axes {list(values)[:8]} for a tensor of {rank}")
+        return tuple(sorted({value % rank for value in values}))
+
+    def emit(self, op: Operator, *inputs: Tensor, output: Tensor | None = None, part: str = "") -> None:
+        """Add a node; ``part`` tells it from others of the same operation."""
+        names = tuple(tensor.name for tensor in inputs)
+        name = f"{op.kind}_{self.index}{part}"
+        self.assembly.nodes.append(Node(name, op, names, ((output or self.output).name,)))
+
+    def reshaped(self, tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
+        """``tensor`` under another shape."""
+        if tensor.shape == shape:
+            return tensor
+        target = self.assembly.new(f"{self.output.name}_input", shape, tensor)
+        self.emit(Reshape(shape), tensor, output=target, part="_input")
+        return target
+
+    def emit_reshaped(self, op: Operator, *inputs: Tensor, shape: tuple[int, ...]) -> None:
+        """Add a node that computes ``shape``, and one that gives it the output's."""
+        computed = self.assembly.new(f"{self.output.name}_flat", shape, self.output)
+        self.emit(op, *inputs, output=computed)
+        self.emit(Reshape(self.output.shape), computed, part="_output")
+
+    def constant(self, data: Array, like: Tensor) -> Tensor:
+        """A further constant of type and quantisation of ``like``."""
+        tensor = replace(self.assembly.new(f"{like.name}_expanded", data.shape, like), data=data)
+        self.assembly.tensors[tensor.name] = tensor
+        return tensor
+
+    def fold(self, data: Array, quantization: Quantization | None) -> None:
+        """Make the output a constant."""
+        output = self.assembly.tensor(self.record.outputs[0])
+        self.assembly.update(
+            self.record.outputs[0], replace(output, data=data.reshape(output.shape), quantization=quantization)
+        )
+
+    def _single_scale(self, tensor: Tensor) -> Tensor:
+        if tensor.quantization is not None and tensor.quantization.axis is not None:
+            raise self.refuse(f"uses {tensor.name!r}, which has one scale per channel, where one for all is needed")
+        return tensor
+
+    @property
+    def _place(self) -> str:
+        return f"{self.assembly.place}, operator {self.index} ({self.name})"
+
+
+def _unique_names(names: Sequence[str]) -> list[str]:
+    """The names, numbered where they are empty or taken."""
+    taken = set(names)
+    seen: set[str] = set()
+    unique = []
+    for index, name in enumerate(names):
+        if not name or name in seen:
+            name = f"{name or 'tensor'}_{index}"
+            while name in taken or name in seen:
+                name += "_"
+        seen.add(name)
+        unique.append(name)
+    return unique

@@ -1,0 +1,70 @@
+"""Converters of operators that move elements and compute nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from tinyml_core.graph.operators import Pad, Reshape
+from tinyml_plugins.importers.tflite.assembly import Call
+from tinyml_plugins.importers.tflite.options import NoOptions, ReshapeOptions, SqueezeOptions
+
+
+def pad(call: Call, options: NoOptions) -> None:
+    """PAD, and PADV2 where it pads with real zeros."""
+    source = call.input()
+    amounts, rank = call.integers(1), len(source.shape)
+    if call.any_input(1).shape != (rank, 2):
+        raise call.damaged(f"has paddings of shape {list(call.any_input(1).shape)} for a tensor of {rank} axes")
+    if call.has(2):
+        value, zero = call.input(2), source.quantization.zero_point[0] if source.quantization else 0
+        same = (value.dtype, value.quantization) == (source.dtype, source.quantization)
+        if value.data is None or value.elements != 1 or not same or value.data.item() != zero:
+            raise call.refuse("pads with something else than a constant zero, which is not known")
+    call.emit(Pad(tuple(zip(amounts[::2], amounts[1::2], strict=True))), source)
+
+
+def reshape(call: Call, options: ReshapeOptions) -> None:
+    """RESHAPE to a constant shape; a computed one is what the output declares, since no size is open."""
+    wanted: Sequence[int] | None = options.new_shape or None
+    if call.has(1):
+        wanted = call.integers(1) if call.any_input(1).data is not None else None
+    _move(call, None if wanted is None else _resolved(call, wanted))
+
+
+def _resolved(call: Call, wanted: Sequence[int]) -> tuple[int, ...]:
+    """``wanted`` with its -1, if there is one, replaced."""
+    elements, known = call.input().elements, math.prod(size for size in wanted if size != -1)
+    if wanted.count(-1) > 1 or known < 1 or (-1 in wanted and elements % known):
+        raise call.damaged(f"asks for the shape {list(wanted)[:8]}, which {elements} elements cannot have")
+    return tuple(elements // known if size == -1 else size for size in wanted)
+
+
+def squeeze(call: Call, options: SqueezeOptions) -> None:
+    """SQUEEZE: without axes, every axis of size 1."""
+    shape = call.input().shape
+    axes = call.axes(options.squeeze_dims, len(shape)) or [axis for axis, size in enumerate(shape) if size == 1]
+    if any(shape[axis] != 1 for axis in axes):
+        raise call.damaged(f"drops axes {list(axes)} of the shape {list(shape)}, which are not all of size 1")
+    _move(call, tuple(size for axis, size in enumerate(shape) if axis not in axes))
+
+
+def expand_dims(call: Call, options: NoOptions) -> None:
+    """EXPAND_DIMS at a constant axis."""
+    shape = call.input().shape
+    axes = call.axes(call.integers(1), len(shape) + 1)
+    if len(axes) != 1:
+        raise call.damaged(f"adds {len(axes)} axes, one is needed")
+    _move(call, (*shape[: axes[0]], 1, *shape[axes[0] :]))
+
+
+def _move(call: Call, shape: tuple[int, ...] | None) -> None:
+    """The input under the output's shape, which must be ``shape`` where that is known."""
+    source, output = call.any_input(0), call.output
+    if shape is not None and shape != output.shape:
+        raise call.damaged(f"computes {list(shape)[:8]}, but its output has shape {list(output.shape)}")
+    same = (source.dtype, source.elements, source.quantization) == (output.dtype, output.elements, output.quantization)
+    if source.data is not None and same:
+        call.fold(source.data, output.quantization)
+    else:
+        call.emit(Reshape(output.shape), call.input())
