@@ -77,6 +77,7 @@ class CompileSection(_Section):
     prefix: str = Field(
         default="model", pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$", description="starts every public C name"
     )
+    without: tuple[str, ...] = Field(default=(), strict=False, description="passes left out, see: tinyml passes")
 
 
 class PluginSection(_Section):

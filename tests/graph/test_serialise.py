@@ -1,12 +1,14 @@
 """Saved graphs: nothing lost, the same bytes every time, and every broken file refused in one sentence."""
 
+import contextlib
+import dataclasses
 import io
 import json
 import math
 import os
+import random
 import struct
 import zipfile
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -95,9 +97,12 @@ def test_the_same_graph_gives_the_same_bytes(tmp_path):
 def test_digest_sees_everything_that_counts():
     graph = small()
     others = [
-        replace(graph, rounding=Rounding.SINGLE),
-        replace(graph, tensors={**graph.tensors, "w": replace(graph.tensors["w"], data=graph.tensors["w"].data + 1)}),
-        replace(graph, nodes=(replace(graph.nodes[0], op=FullyConnected()),)),
+        dataclasses.replace(graph, rounding=Rounding.SINGLE),
+        dataclasses.replace(
+            graph,
+            tensors={**graph.tensors, "w": dataclasses.replace(graph.tensors["w"], data=graph.tensors["w"].data + 1)},
+        ),
+        dataclasses.replace(graph, nodes=(dataclasses.replace(graph.nodes[0], op=FullyConnected()),)),
     ]
     assert len({digest(g) for g in (graph, *others)}) == 4
     assert digest(graph) == digest(small())
@@ -121,7 +126,7 @@ def test_a_failed_save_keeps_the_old_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr(zipfile.ZipFile, "writestr", full)
     with pytest.raises(InputError, match=r"model\.tinyml: cannot be written: No space left"):
-        save(replace(small(), name="other"), path)
+        save(dataclasses.replace(small(), name="other"), path)
     assert os.listdir(tmp_path) == ["model.tinyml"]
     assert load(path).name == "small"
 
@@ -230,6 +235,35 @@ def tensor(document, name):
 )
 def test_wrong_documents(change, problem, tmp_path):
     refused(changed(tmp_path, change), problem)
+
+
+def places(value):
+    """(container, key) of everything inside a JSON value."""
+    for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+        yield value, key
+        if isinstance(part, dict | list):
+            yield from places(part)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_any_attribute_of_any_operator_may_be_anything(seed, tmp_path):
+    rng = random.Random(seed)
+    strange = [0, -1, 2, 1 << 40, 10**30, True, None, "x", [], [1], [0, 0], 1.5, math.inf, -math.inf, {}, [[1, 2]]]
+    loaded = 0
+    for kind, operator in OPERATORS.items():
+        defaults = dataclasses.asdict(operator())
+        for _ in range(8):
+
+            def change(document, kind=kind, defaults=defaults):
+                node(document).update(op=kind, attributes=json.loads(json.dumps(defaults)))
+                node(document)["inputs"] = rng.choices(["x", "w", "b"], k=rng.randint(1, 3))
+                for container, key in rng.sample([*places(node(document)["attributes"]), (document, "name")], 1):
+                    container[key] = rng.choice(strange)
+
+            with contextlib.suppress(InputError):
+                load(changed(tmp_path, change))
+                loaded += 1
+    assert loaded < 8 * len(OPERATORS)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinyml_core.arithmetic.reference import prepare
+from tinyml_core.arithmetic.reference import prepare_results
 from tinyml_core.errors import InputError
 from tinyml_core.graph.graph import Graph
 
@@ -28,7 +28,7 @@ class ReferenceExecutor:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._steps = [(node, prepare(node, graph)) for node in graph.nodes]
+        self._steps = [(node, prepare_results(node, graph)) for node in graph.nodes]
         self._constants = {name: tensor.data for name, tensor in graph.tensors.items() if tensor.data is not None}
         self._last_use = {name: index for index, node in enumerate(graph.nodes) for name in node.inputs}
 
@@ -50,7 +50,7 @@ class ReferenceExecutor:
         values: dict[str, Array] = {**self._constants, **inputs}
         with np.errstate(all="ignore"):  # overflow to infinity and NaN are results like any other
             for index, (node, kernel) in enumerate(self._steps):
-                values[node.outputs[0]] = kernel([values[name] for name in node.inputs])
+                values.update(zip(node.outputs, kernel([values[name] for name in node.inputs]), strict=True))
                 for name in node.inputs:
                     if self._last_use[name] == index and name not in wanted:
                         values.pop(name, None)

@@ -22,15 +22,18 @@ def rounding_right_shift(value: int, by: int) -> int:
     return (value >> by) + ((value & mask) > (mask >> 1) + (value < 0))
 
 
-def exp_on_negative_values(value: int) -> int:
-    """``exp(value)`` in Q0.31 of a value <= 0 in Q5.26: a Taylor series within a quarter, then a factor per bit."""
+def exp_on_negative_values(value: int, integer_bits: int = 5) -> int:
+    """``exp(value)`` in Q0.31 of a value <= 0 with up to 5 integer bits.
+
+    A Taylor series within a quarter, then a factor for each bit above it.
+    """
     if value == 0:
         return INT32_MAX
-    quarter = 1 << 24
-    fraction = (value & (quarter - 1)) - quarter
-    result = _exp_within_a_quarter(fraction << 5)
+    bit_of_quarter = 29 - integer_bits
+    fraction = (value & ((1 << bit_of_quarter) - 1)) - (1 << bit_of_quarter)
+    result = _exp_within_a_quarter(fraction << integer_bits)
     remainder = fraction - value
-    for bit, factor in enumerate(_EXP_OF_MINUS_POWERS, start=24):
+    for bit, factor in enumerate(_EXP_OF_MINUS_POWERS[: integer_bits + 2], start=bit_of_quarter):
         if remainder >> bit & 1:
             result = doubling_high_product(result, factor)
     return result

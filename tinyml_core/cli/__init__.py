@@ -23,6 +23,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compile": ("tinyml_core.cli.compile", "Turn a trained network into C for a microcontroller."),
     "run": ("tinyml_core.cli.run", "Execute a compiled network on the emulated core and compare."),
     "search": ("tinyml_core.cli.search", "Search for the best network within a microcontroller's limits."),
+    "inspect": ("tinyml_core.cli.inspect", "Show the layers of a network, what they cost and what is refused."),
+    "passes": ("tinyml_core.cli.passes", "List the passes in the order they run, and what each changes."),
     "targets": ("tinyml_core.cli.targets", "List the microcontrollers that are known."),
     "show": ("tinyml_core.cli.show", "Show a component and its options."),
     "schema": ("tinyml_core.cli.schema", "Print the JSON Schema of a project file."),

@@ -25,15 +25,17 @@ from tinyml_core.pipeline.figures import flash_bytes, sram_bytes
 @click.option("--toolchain", metavar="NAME", help="zig or gcc; the first usable one by default.")
 @click.option("--generator", default="tinyengine", show_default=True, metavar="NAME")
 @click.option("--prefix", default="model", show_default=True, metavar="NAME", help="Starts every public C name.")
+@click.option("--without", multiple=True, metavar="PASS", help="Leave out a pass of `tinyml passes`; repeatable.")
 @shared_options()
 def command(
     session: Session, model: Path, target: str, out: Path, objective: str, sram: int | None, region: str | None,
-    rounding: str | None, toolchain: str | None, generator: str, prefix: str,
+    rounding: str | None, toolchain: str | None, generator: str, prefix: str, without: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Turn the trained network MODEL (.tinyml) into C and a linked binary for a microcontroller."""
     options = CompileOptions(
         generator=generator, toolchain=toolchain, objective="sram" if objective == "sram" else "latency", sram=sram,
         region=region, rounding=Rounding(rounding) if rounding else None, prefix=prefix,
+        without=without,
     )  # fmt: skip
     with progress() as listen:
         compiled = session.platform(listen=listen).compile(model, target, out, options)

@@ -55,14 +55,31 @@ class GraphBuilder:
         Raises:
             GraphError: the inputs do not suit the operator.
         """
+        (output,) = self.node_outputs(op, inputs, name=name, quantization=quantization)
+        return output
+
+    def node_outputs(
+        self, op: Operator, inputs: Sequence[str], *, name: str = "", quantization: Quantization | None = None
+    ) -> tuple[str, ...]:
+        """Add a node with any number of outputs, all quantised alike, and return their handles.
+
+        One output has the name of the node, several have numbers behind it.
+
+        Raises:
+            GraphError: the inputs do not suit the operator.
+        """
         name = name or f"{op.kind}_{len(self._nodes)}"
         try:
-            (inferred,) = op.infer([self._tensors[handle] for handle in inputs])
+            types = op.infer([self._tensors[handle] for handle in inputs])
         except Broken as error:
             raise GraphError(str(error), place=f"node {name!r} ({op.kind})") from None
-        output = self._add(Tensor(name, inferred.shape, inferred.dtype, quantization))
-        self._nodes.append(Node(name, op, tuple(inputs), (output,)))
-        return output
+        names = [name] if len(types) == 1 else [f"{name}_{index}" for index in range(len(types))]
+        outputs = tuple(
+            self._add(Tensor(each, shape, dtype, quantization))
+            for each, (shape, dtype) in zip(names, types, strict=True)
+        )
+        self._nodes.append(Node(name, op, tuple(inputs), outputs))
+        return outputs
 
     def build(self, outputs: Sequence[str]) -> Graph:
         """Return the finished graph, not verified yet."""

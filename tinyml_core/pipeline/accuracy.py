@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyml_core.api.dataset import Split
-from tinyml_core.arithmetic.executor import execute
+from tinyml_core.arithmetic.executor import ReferenceExecutor
 from tinyml_core.arithmetic.quantised import quantise_array
 from tinyml_core.graph.graph import Graph
 
@@ -21,10 +21,10 @@ def predictions(graph: Graph, split: Split, advance: Callable[[int], None] = lam
     """
     (source,), (result,) = graph.inputs, graph.outputs
     tensor = graph.tensors[source]
-    found = []
+    found, executor = [], ReferenceExecutor(graph)
     for sample in split.x:
         array = sample[np.newaxis]
-        outputs = execute(graph, {source: quantise_array(array, tensor) if tensor.quantization else array})
+        outputs = executor.run({source: quantise_array(array, tensor) if tensor.quantization else array})
         found.append(int(outputs[result].argmax()))
         advance(1)
     return np.array(found)

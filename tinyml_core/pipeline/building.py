@@ -79,7 +79,7 @@ def build_project(project: Project, out: Path, platform: Platform) -> Built:
                 )  # fmt: skip
             stage.result = f"validation accuracy {evaluation.accuracy:.4f}"
         with stages.stage("quantise") as stage:
-            trained = apply_passes(evaluation.graph, platform)
+            trained = apply_passes(evaluation.graph, platform, project.compile.without)
             integer = quantizer.quantize(trained, data, project.seed)
             stage.result = f"int8, {integer.constant_bytes} bytes of constants"
         with stages.stage("compile") as stage:
@@ -128,7 +128,7 @@ def compile_options(section: CompileSection) -> CompileOptions:
         generator=section.generator.name, generator_options=section.generator.options, toolchain=name,
         toolchain_options=options, runner=section.runner.name, objective=section.objective, sram=section.sram,
         rounding=Rounding(section.rounding) if section.rounding else None, region=section.region,
-        prefix=section.prefix,
+        prefix=section.prefix, without=section.without,
     )  # fmt: skip
 
 

@@ -47,6 +47,8 @@ class CompileOptions:
     """Bytes of SRAM the network may use, stack reserve included; the region's size when None."""
     region: str | None = None
     prefix: str = "model"
+    without: tuple[str, ...] = ()
+    """Names of passes that do not run."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def compile_graph(
         CapacityError: the network does not fit; names the region or step and the bytes that are missing.
         UnsupportedError: the generator cannot carry out an operator.
         ToolchainError: no compiler is usable, or it refused the sources.
-        InputError: ``out`` cannot be written.
+        InputError: ``out`` cannot be written, or there is no pass of a name in ``options.without``.
     """
     with staged(out) as work:
         compiled = compile_into(work, graph, profile, options, platform)
@@ -82,7 +84,7 @@ def compile_into(
     generator = platform.create(CodeGenerator, options.generator, options.generator_options)
     if options.rounding is not None:
         graph = replace(graph, rounding=options.rounding)
-    graph = apply_passes(graph, platform)
+    graph = apply_passes(graph, platform, options.without)
     region = profile.region(options.region) if options.region else profile.largest("sram")
     budget = min(options.sram or region.size, region.size) - STACK_RESERVE
     if budget <= 0:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyml_core.api.runner import Device, Measurement, Runner
-from tinyml_core.arithmetic.executor import execute
+from tinyml_core.arithmetic.executor import ReferenceExecutor
 from tinyml_core.arithmetic.quantised import dequantise_array, quantise_array
 from tinyml_core.errors import DeviceFault, InputError, ToolchainError
 from tinyml_core.graph.graph import Graph
@@ -99,6 +99,7 @@ def run_folder(
     graph = load(folder / GRAPH_FILE)
     _check_agreement(manifest, graph, folder)
     samples, floats = _integer_samples(graph, inputs, seed)
+    reference = ReferenceExecutor(graph)
     device = platform.create(Runner, manifest.runner).load(folder / BINARY_FILE, manifest.profile.restore())
     collected: dict[str, list[Array]] = {name: [] for name in graph.outputs}
     measurement, differing, count = None, 0, len(next(iter(samples.values())))
@@ -106,7 +107,7 @@ def run_folder(
         sample = {name: array[index] for name, array in samples.items()}
         outputs, measured = _invoke(device, manifest, graph, sample, profile=index == 0)
         measurement = measurement or measured
-        for name, expected in execute(graph, sample).items():
+        for name, expected in reference.run(sample).items():
             if name in collected:
                 differing += _differing_bytes(outputs[name], expected)
                 collected[name].append(outputs[name])

@@ -51,7 +51,7 @@ def check_choices(project: Project, platform: Platform) -> None:
 
     Raises:
         PluginError: a component is unknown or broken.
-        InputError: its options are not usable.
+        InputError: its options are not usable, or a pass to leave out is unknown.
     """
     chosen = project.search
     kinds: list[tuple[type, Reference | None, str]] = [
@@ -65,6 +65,7 @@ def check_choices(project: Project, platform: Platform) -> None:
     for protocol, reference, place in kinds:
         if reference is not None:
             platform.create(protocol, reference.name, reference.options, f"{place}.options")
+    ordered_passes(platform, project.compile.without)
 
 
 def pose(project: Project, data: Dataset, profile: HardwareProfile, platform: Platform) -> Problem:
@@ -80,7 +81,7 @@ def pose(project: Project, data: Dataset, profile: HardwareProfile, platform: Pl
         platform.create(CostModel, model.name, model.options, f"search.cost_models.{index}.options")
         for index, model in enumerate(_cost_models(project))
     ]
-    passes = ordered_passes(platform)
+    passes = ordered_passes(platform, project.compile.without)
     quantizer = platform.create(Quantizer, project.quantizer.name, project.quantizer.options, "quantizer.options")
 
     def graph_of(candidate: Candidate) -> Graph:

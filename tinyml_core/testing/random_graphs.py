@@ -19,7 +19,8 @@ from tinyml_core.graph import DType, Graph, GraphBuilder, Rounding
 from tinyml_core.graph.operator import Operator
 from tinyml_core.graph.operators import IDENTITY, RELU, RELU6, Activation, Dequantize, Quantize
 from tinyml_core.graph.verify import verify
-from tinyml_core.testing.random_nodes import MAKERS, Author, pick_quantization
+from tinyml_core.testing.author import Author, pick_quantization
+from tinyml_core.testing.random_nodes import MAKERS
 
 T = TypeVar("T")
 
@@ -71,13 +72,16 @@ def random_graph(
     else:
         source = builder.input("image", shape, DType.INT8, quantization)
     author = Author(builder, choose, np.random.default_rng(choose(range(1 << 16))), tuple(activations), [source])
+    ends: list[str] = []
     for _ in range(choose(nodes)):
         image = choose(author.values[-1:] + author.values[-3:-1])
         suitable = [op for op in operators if MAKERS[op].suits(builder.tensor(image))]
         if suitable:
-            author.values.append(MAKERS[choose(suitable)].make(author, image))
+            made = MAKERS[choose(suitable)].make(author, image)
+            (author.values if builder.tensor(made).dtype is DType.INT8 else ends).append(made)
     read = {name for node in builder.build([]).nodes for name in node.inputs}
     outputs = [name for name in author.values if name not in read] or author.values[-1:]
+    outputs += ends
     if crossings:
         outputs[0] = builder.node(Dequantize(), outputs[:1])
     return verify(builder.build(outputs))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tinyml_core.graph import GraphBuilder, Quantization, Tensor
+from tinyml_core.graph import Quantization, Tensor
 from tinyml_core.graph.operator import Operator
 from tinyml_core.graph.operators import (
     Activation,
@@ -26,51 +25,15 @@ from tinyml_core.graph.operators import (
     Reshape,
     Softmax,
 )
+from tinyml_core.testing.author import Author, Maker
+from tinyml_core.testing.random_pointwise import POINTWISE
 
 MOST_PIXELS = 100
 """Above it nothing is padded, so that graphs stay fast to execute on an emulator."""
 EDGE_FACTORS = (0.1, 0.4999999, 0.5, 0.75, 0.9999999, 1.0, 2.5, 40.0, 1e-6)
 """Real factors between accumulators and activations where both roundings have their edges."""
-SCALES = (0.05, 0.04, 0.0235, 0.06, 0.1, 1 / 256, 0.5, 1.0, 0.001)
-ZERO_POINTS = (0, -1, 5, -20, 33, -77, 64, -128, 127)
 DEAD_SCALE = 3.9e-9
 """What quantisers give a filter of zeros; its bias then lands far outside of everything else."""
-
-
-@dataclass(frozen=True, eq=False)
-class Author:
-    """What a maker works with; ``rng`` fills constants and is itself seeded by ``choose``."""
-
-    builder: GraphBuilder
-    choose: Callable[[Sequence[Any]], Any]
-    rng: np.random.Generator
-    activations: tuple[Activation, ...]
-    values: list[str]
-
-    def activation(self) -> Activation:
-        """One of the activations allowed."""
-        chosen: Activation = self.choose(self.activations)
-        return chosen
-
-    def quantization(self) -> Quantization:
-        """A random per-tensor quantisation."""
-        return pick_quantization(self.choose)
-
-    def name(self, what: str) -> str:
-        """A name for a constant that no tensor has yet."""
-        return f"{what}_{len(self.values)}"
-
-
-class Maker(NamedTuple):
-    """``suits`` says which tensors the operator takes, ``make`` adds a node behind one and returns its output."""
-
-    suits: Callable[[Tensor], bool]
-    make: Callable[[Author, str], str]
-
-
-def pick_quantization(choose: Callable[[Sequence[Any]], Any]) -> Quantization:
-    """A random per-tensor quantisation, everyday ones before edge cases."""
-    return Quantization.per_tensor(choose(SCALES), choose(ZERO_POINTS))
 
 
 def _weights(author: Author, shape: tuple[int, ...]) -> npt.NDArray[np.int8]:
@@ -219,4 +182,5 @@ MAKERS: dict[type[Operator], Maker] = {
     Softmax: Maker(_is_anything, _softmax),
     Clamp: Maker(_is_anything, _clamp),
     Quantize: Maker(_is_anything, _quantize),
+    **POINTWISE,
 }

@@ -30,9 +30,10 @@ from tinyml_core.graph.operators import (
     Pad,
     Quantize,
     Reshape,
+    Unary,
 )
 from tinyml_plugins.passes.filters import Bool, Filters, Int64
-from tinyml_plugins.passes.intervals import Interval
+from tinyml_plugins.passes.intervals import Interval, operands
 
 Owner = npt.NDArray[np.intp]
 """For each channel written, the channel read that it stands or falls with."""
@@ -94,27 +95,30 @@ class Removal:
                 self.going[name][:] = False
 
     def _enter(self, node: Node) -> list[Tie]:
-        graph, names = self.graph, (*node.inputs, *node.outputs)
+        graph = self.graph
+        sources = node.inputs[: operands(node)]
+        tracked = all(name in self.going for name in (*sources, *node.outputs))
         if isinstance(node.op, Conv2D | DepthwiseConv2D | FullyConnected):
             self._keep(*node.inputs[1:])
-            if not isinstance(node.op, DepthwiseConv2D):
+            if tracked and not isinstance(node.op, DepthwiseConv2D):
                 make = Filters.of_convolution if isinstance(node.op, Conv2D) else Filters.of_dense
                 self.readers[node.name] = _reader(make(node, graph), self.known[node.inputs[0]])
                 return []
         rule = TIES.get(type(node.op))
-        sources = node.inputs[: _operands(node)]
         found = []
-        if rule is not None and all(name in self.going for name in (*sources, *node.outputs)):
+        if rule is not None and tracked:
             counts = [len(self.going[name]) for name in (*sources, node.outputs[0])]
             found = [rule(node, graph, name, count, counts[-1]) for name, count in zip(sources, counts, strict=False)]
         ties = [tie for tie in found if tie is not None]
         if len(ties) < len(sources):
-            self._keep(*names)
+            self._keep(*node.inputs, *node.outputs)
         return ties
 
     def _settle(self, ties: list[Tie]) -> None:
-        going, before = self.going, -1
-        while before != (before := sum(int(mask.sum()) for mask in going.values())):
+        """Take back until nothing changes; every sweep only takes back, so it ends."""
+        going, left = self.going, -1
+        while (total := sum(int(mask.sum()) for mask in going.values())) != left:
+            left = total
             for tie in reversed(ties):
                 read, written = going[tie.read], going[tie.written]
                 np.logical_and.at(read, tie.owner, written)
@@ -135,17 +139,12 @@ def _reader(filters: Filters, source: Interval) -> Reader:
     return Reader(np.where(constant, wavering & (value != 0), used), always * np.where(constant, value, 0))
 
 
-def _operands(node: Node) -> int:
-    """How many of a node's inputs are activations."""
-    return 2 if isinstance(node.op, Add) else 1
-
-
 Rule = Callable[[Node, Graph, str, int, int], Tie | None]
 """Given a node, its graph, an input and the numbers of channels read and written: the tie, None where there is none."""
 
 
 def _one_to_one(node: Node, graph: Graph, read: str, before: int, after: int) -> Tie | None:
-    return Tie(read, node.outputs[0], np.arange(after))
+    return Tie(read, node.outputs[0], np.arange(after)) if before == after else None
 
 
 def _depthwise(node: Node, graph: Graph, read: str, before: int, after: int) -> Tie | None:
@@ -182,5 +181,6 @@ TIES: dict[type[Operator], Rule] = {
     Pad: _pad,
     Quantize: _one_to_one,
     Reshape: _reshape,
+    Unary: _one_to_one,
 }
 """Operators that keep channels apart; every channel that another operator touches stays."""

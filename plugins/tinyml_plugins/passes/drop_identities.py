@@ -11,7 +11,19 @@ from tinyml_core.arithmetic.reference import prepare
 from tinyml_core.errors import UnsupportedError
 from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.graph.operator import Operator
-from tinyml_core.graph.operators import IDENTITY, Clamp, Pad, Quantize, Reshape
+from tinyml_core.graph.operators import (
+    IDENTITY,
+    Cast,
+    Clamp,
+    Concat,
+    Expand,
+    Pad,
+    Quantize,
+    Reshape,
+    Slice,
+    Tile,
+    Transpose,
+)
 from tinyml_core.graph.tensor import DType, Tensor
 from tinyml_plugins.passes.liveness import without_dead
 
@@ -89,7 +101,17 @@ def _is_identity(node: Node, graph: Graph) -> bool:
 
 
 def _always(node: Node, graph: Graph, source: Tensor) -> bool:
-    return True  # equal shapes say it
+    return True  # equal shapes and types say it
+
+
+def _reads_one(node: Node, graph: Graph, source: Tensor) -> bool:
+    return len(node.inputs) == 1
+
+
+def _in_order(node: Node, graph: Graph, source: Tensor) -> bool:
+    if isinstance(node.op, Transpose):
+        return node.op.axes == tuple(range(len(source.shape)))
+    return isinstance(node.op, Slice) and min(node.op.steps, default=1) > 0
 
 
 def _every_value_stays(node: Node, graph: Graph, source: Tensor) -> bool:
@@ -107,9 +129,15 @@ def _every_value_stays(node: Node, graph: Graph, source: Tensor) -> bool:
 
 
 UNCHANGED: dict[type[Operator], Callable[[Node, Graph, Tensor], bool]] = {
+    Cast: _always,
     Clamp: _every_value_stays,
+    Concat: _reads_one,
+    Expand: _always,
     Pad: _always,
     Quantize: _every_value_stays,
     Reshape: _always,
+    Slice: _in_order,
+    Tile: _always,
+    Transpose: _in_order,
 }
 """What tells whether a node whose output looks like its input also holds the same."""

@@ -68,7 +68,7 @@ def _reach(node: Node, graph: Graph, kernel: Sequence[int]) -> tuple[Bool, Bool]
         first = np.arange(kernel[axis]) * node.op.dilation[axis] - starts[axis]
         place = first[:, None] + np.arange(output.shape[1 + axis]) * node.op.stride[axis]
         hits.append((place >= 0) & (place < image.shape[1 + axis]))
-    (rows, columns) = hits
-    inside = rows.any(1)[:, None] & columns.any(1)
-    outside = ~(rows.all(1)[:, None] & columns.all(1))
-    return inside.ravel(), outside.ravel()
+    rows, columns = hits
+    inside: Bool = np.logical_and.outer(rows.any(axis=1), columns.any(axis=1)).ravel()
+    whole: Bool = np.logical_and.outer(rows.all(axis=1), columns.all(axis=1)).ravel()
+    return inside, ~whole

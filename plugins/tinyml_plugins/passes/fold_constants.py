@@ -41,7 +41,7 @@ class FoldConstants:
         return without_dead(replace(work, nodes=tuple(nodes)))
 
     def _folded(self, node: Node, graph: Graph) -> Tensor | None:
-        values = [data for tensor in graph.inputs_of(node) if (data := tensor.data) is not None]
+        values = [tensor.data for tensor in graph.inputs_of(node) if tensor.data is not None]
         if len(values) < len(node.inputs) or len(node.outputs) != 1 or not self._within_limits(node, graph):
             return None
         try:

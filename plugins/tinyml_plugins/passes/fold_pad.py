@@ -1,6 +1,6 @@
 """fold-pad: padding written as a node becomes the padding of the convolutions that read it.
 
-It is exact: a padded tap of a convolution stands for real zero, which is what a pad node writes (0.0 in float, the zero
+It is exact: a padded tap of a convolution stands for real zero, which is what such a pad writes (0.0 in float, the zero
 point in integers). Poolings are left alone, since padding does not count in them.
 """
 
@@ -39,7 +39,8 @@ def _is_spatial(pad: Node, graph: Graph) -> bool:
     source, output = graph.inputs_of(pad)[0], graph.outputs_of(pad)[0]
     around = pad.op.padding
     return (
-        len(around) == 4
+        (pad.op.mode, pad.op.value) == ("constant", 0.0)
+        and len(around) == 4
         and around[0] == around[3] == (0, 0)
         and source.quantization == output.quantization
         and output.name not in graph.outputs

@@ -31,6 +31,7 @@ from tinyml_core.graph.operators import (
     Pad,
     Quantize,
     Reshape,
+    Unary,
 )
 from tinyml_core.graph.tensor import DType, Tensor
 from tinyml_plugins.passes.filters import Filters
@@ -47,7 +48,7 @@ class Interval(NamedTuple):
     @property
     def constant(self) -> npt.NDArray[np.bool_]:
         """[channels]: those that hold one value whatever happens."""
-        return self.low == self.high
+        return np.equal(self.low, self.high)
 
 
 Known = Mapping[str, Interval]
@@ -59,6 +60,11 @@ def tracked(tensor: Tensor) -> bool:
     return tensor.dtype is DType.INT8 and len(tensor.shape) > 0
 
 
+def operands(node: Node) -> int:
+    """How many of a node's inputs are activations; they stand before weights and other parameters."""
+    return 2 if isinstance(node.op, Add) else 1
+
+
 def intervals(graph: Graph) -> dict[str, Interval]:
     """The interval of every tracked tensor of ``graph``; anything at all where an operator is not understood."""
     known = {}
@@ -67,7 +73,7 @@ def intervals(graph: Graph) -> dict[str, Interval]:
             known[name] = _anything(tensor) if tensor.data is None else _of_constant(tensor.data)
     for node in graph.nodes:
         rule = RULES.get(type(node.op))
-        if rule is None or not all(tracked(tensor) for tensor in (graph.inputs_of(node)[0], *graph.outputs_of(node))):
+        if rule is None or not all(name in known for name in (*node.inputs[: operands(node)], *node.outputs)):
             continue
         try:
             known[node.outputs[0]] = rule(node, graph, known)
@@ -152,8 +158,10 @@ def _each_value(node: Node, graph: Graph, known: Known) -> Interval:
     source = known[node.inputs[0]]
     values = np.arange(-128, 128)
     results = prepare(node, graph)([values.astype(np.int8)]).astype(np.int64)
-    possible = (values >= source.low[:, None]) & (values <= source.high[:, None])
-    return Interval(np.where(possible, results, 127).min(axis=1), np.where(possible, results, -128).max(axis=1))
+    (low, high), which = np.unique(np.stack(source), axis=1, return_inverse=True)  # few differ, however many channels
+    possible = (values >= low[:, None]) & (values <= high[:, None])
+    limits = Interval(np.where(possible, results, 127).min(axis=1), np.where(possible, results, -128).max(axis=1))
+    return Interval(*(limit[which.ravel()] for limit in limits))
 
 
 def _pool(node: Node, graph: Graph, known: Known) -> Interval:
@@ -204,5 +212,6 @@ RULES: dict[type[Operator], Rule] = {
     Pad: _pad,
     Quantize: _each_value,
     Reshape: _reshape,
+    Unary: _each_value,
 }
 """What an operator makes of its inputs' intervals; a softmax, and what is not listed, may give anything."""

@@ -20,8 +20,8 @@ from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.graph.operators import Conv2D, DepthwiseConv2D, FullyConnected, Reshape
 from tinyml_core.graph.tensor import DType, Quantization, Tensor
 from tinyml_plugins.passes.channels import Reader, Removal
-from tinyml_plugins.passes.filters import Bool, Int64
-from tinyml_plugins.passes.intervals import intervals
+from tinyml_plugins.passes.filters import Bool
+from tinyml_plugins.passes.intervals import intervals, tracked
 from tinyml_plugins.passes.liveness import without_dead
 
 
@@ -31,10 +31,13 @@ class RemoveConstantChannels:
 
     after: tuple[str, ...] = ("drop-identities", "fold-constants", "fold-pad", "fuse-activation")
     """Passes that run before this one."""
+    largest: int = 1 << 22
+    """Bytes of constants plus channels of all tensors above which a graph is left alone: no flash would hold it."""
 
     def apply(self, graph: Graph) -> Graph:
         """The graph without such channels; its outputs are the same to the bit for every input."""
-        if not any(tensor.dtype is DType.INT8 for tensor in graph.tensors.values()):
+        channels = sum(tensor.shape[-1] for tensor in graph.tensors.values() if tracked(tensor))
+        if not 0 < channels <= self.largest - graph.constant_bytes:
             return graph
         removal = Removal(graph, intervals(graph))
         removal.decide()
@@ -48,19 +51,20 @@ def _rewritten(graph: Graph, staying: Mapping[str, Bool], readers: Mapping[str, 
         name: _sliced(tensor, -1, staying[name]) if name in staying else tensor
         for name, tensor in graph.tensors.items()
     }
-    work = replace(graph, tensors=tensors)
     nodes = []
     for node in graph.nodes:
         if isinstance(node.op, Conv2D | DepthwiseConv2D | FullyConnected) and node.outputs[0] in staying:
-            node = _layer(node, work, graph, staying, readers.get(node.name))
+            node = _layer(node, graph, staying, readers.get(node.name), tensors)
         elif isinstance(node.op, Reshape) and node.outputs[0] in staying:
             shape = (*node.op.shape[:-1], int(staying[node.outputs[0]].sum()))
             node = replace(node, op=replace(node.op, shape=shape))
         nodes.append(node)
-    return without_dead(replace(work, nodes=tuple(nodes)))
+    return without_dead(replace(graph, nodes=tuple(nodes), tensors=tensors))
 
 
-def _layer(node: Node, work: Graph, graph: Graph, staying: Mapping[str, Bool], reader: Reader | None) -> Node:
+def _layer(
+    node: Node, graph: Graph, staying: Mapping[str, Bool], reader: Reader | None, tensors: dict[str, Tensor]
+) -> Node:
     inputs, outputs = staying[node.inputs[0]], staying[node.outputs[0]]
     if inputs.all() and outputs.all():
         return node
@@ -71,13 +75,13 @@ def _layer(node: Node, work: Graph, graph: Graph, staying: Mapping[str, Bool], r
     else:
         weights = _sliced(_sliced(weights, 0, outputs), -1, inputs)
         absorbed = reader.absorbed[:, ~inputs].sum(axis=1)
-    operands = [_filed(weights, "weights", node, work)]
+    operands = [_filed(weights, "weights", node, graph, tensors)]
     bias = graph.tensors[node.inputs[2]] if len(node.inputs) == 3 else None
     if bias is None and absorbed[outputs].any():
         bias = _no_bias(node, graph, len(outputs))
     if bias is not None and bias.data is not None:
         sums = wrap_int32(bias.data.astype(np.int64) + absorbed).astype(np.int32)
-        operands.append(_filed(_sliced(replace(bias, data=sums), 0, outputs), "bias", node, work))
+        operands.append(_filed(_sliced(replace(bias, data=sums), 0, outputs), "bias", node, graph, tensors))
     return replace(node, inputs=(node.inputs[0], *operands))
 
 
@@ -99,15 +103,14 @@ def _sliced(tensor: Tensor, axis: int, keep: Bool) -> Tensor:
     return replace(tensor, shape=shape, quantization=quantization, data=data)
 
 
-def _filed(tensor: Tensor, role: str, node: Node, work: Graph) -> str:
+def _filed(tensor: Tensor, role: str, node: Node, graph: Graph, tensors: dict[str, Tensor]) -> str:
     """File a constant of ``node``: under its old name, unless another layer reads that too."""
     name = tensor.name
-    if len(work.consumers.get(name, ())) != 1:
+    if len(graph.consumers.get(name, ())) != 1:
         name = f"{node.name}/{role}"
-        while name in work.tensors:
+        while name in tensors:
             name += "_"
-    assert isinstance(work.tensors, dict)
-    work.tensors[name] = replace(tensor, name=name)
+    tensors[name] = replace(tensor, name=name)
     return name
 
 
@@ -115,7 +118,7 @@ def _no_bias(node: Node, graph: Graph, channels: int) -> Tensor:
     """A bias of zeros for a layer that has none; its name is taken when it is filed."""
     source, weights = graph.inputs_of(node)[:2]
     assert weights.quantization is not None
-    scales: Int64 = source.scale * np.asarray(weights.quantization.scale, np.float64)
+    scales = source.scale * np.asarray(weights.quantization.scale, np.float64)
     quantization = (
         Quantization.per_tensor(float(scales[0])) if len(scales) == 1 else Quantization.per_channel(scales, 0)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -31,10 +32,16 @@ class ConstantArray:
 def literal(value: int | float | np.generic) -> str:
     """A number as a C constant expression of its value; nine digits tell every float32."""
     if isinstance(value, float | np.floating):
+        if not math.isfinite(value):
+            return _NOT_FINITE[str(float(value))]
         digits = f"{float(value):.9g}"
         return f"{digits}f" if set(digits) & set(".e") else f"{digits}.0f"
-    # 2147483648 does not fit an int, so its negative is written as a difference.
-    return "(-2147483647 - 1)" if int(value) == -(1 << 31) else str(int(value))
+    return _LEAST.get(int(value), str(int(value)))
+
+
+# C has no literals of these, and none of the numbers whose negatives the least integers are.
+_NOT_FINITE = {"inf": "(1.0f / 0.0f)", "-inf": "(-1.0f / 0.0f)", "nan": "(0.0f / 0.0f)"}
+_LEAST = {-(1 << 31): "(-2147483647 - 1)", -(1 << 63): "(-9223372036854775807 - 1)"}
 
 
 def literals(values: npt.NDArray[np.generic] | Iterable[int]) -> list[str]:

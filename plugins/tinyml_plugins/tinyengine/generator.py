@@ -9,16 +9,16 @@ from dataclasses import asdict, dataclass
 from tinyml_core import __version__
 from tinyml_core.api.generator import GeneratedCode
 from tinyml_core.arithmetic.lowering import lower
+from tinyml_core.arithmetic.reference import prepare_results
 from tinyml_core.errors import UnsupportedError
 from tinyml_core.graph.graph import Graph, Node
-from tinyml_core.graph.operators import Dequantize, Quantize
 from tinyml_core.graph.operators.window import Window
 from tinyml_core.graph.serialise import digest
-from tinyml_core.graph.tensor import DType, Tensor
+from tinyml_core.graph.tensor import Tensor
 from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_core.program.program import Program, Step
 from tinyml_core.program.schedule import Schedule
-from tinyml_plugins.tinyengine.kernel import C_TYPES, Layer
+from tinyml_plugins.tinyengine.kernel import C_TYPES, Layer, LayerKernel
 from tinyml_plugins.tinyengine.naming import check_prefix
 from tinyml_plugins.tinyengine.rendering import render
 from tinyml_plugins.tinyengine.table import KERNELS, kernel_of
@@ -68,12 +68,11 @@ class TinyEngine:
         """
         if type(node.op) not in KERNELS:
             raise _unsupported(node, graph, "the code generator has no kernel for this operator")
-        lower(node, graph)  # says by name what the arithmetic does not define
-        _check_types(node, graph)
+        _check_arithmetic(node, graph)
         features = profile.features if self.simd else frozenset()
         schedules = [
             schedule
-            for kernel in KERNELS[type(node.op)]
+            for kernel in _kernels(node, graph)
             if kernel.needs <= features
             for schedule in kernel.candidates(node, graph, profile)
         ]
@@ -125,18 +124,23 @@ class TinyEngine:
         return WrittenLayer(number, step, layer, body)
 
 
-def _check_types(node: Node, graph: Graph) -> None:
-    """Refuse what the arithmetic defines and no kernel computes: other integer types, and more than one sample."""
+def _check_arithmetic(node: Node, graph: Graph) -> None:
+    """Refuse by name what the arithmetic does not define."""
+    if any(tensor.quantization for tensor in (*graph.inputs_of(node), *graph.outputs_of(node))):
+        lower(node, graph)
+    else:
+        prepare_results(node, graph)
+
+
+def _kernels(node: Node, graph: Graph) -> list[LayerKernel]:
+    """The kernels that take the types of ``node``; refuses what none takes, and more than one sample."""
     source, target = graph.inputs_of(node)[0], graph.outputs_of(node)[0]
-    known = {(DType.INT8, DType.INT8)}
-    if isinstance(node.op, Quantize):
-        known.add((DType.FLOAT32, DType.INT8))
-    if isinstance(node.op, Dequantize):
-        known = {(DType.INT8, DType.FLOAT32)}
-    if (source.dtype, target.dtype) not in known:
+    kernels = [kernel for kernel in KERNELS[type(node.op)] if (source.dtype, target.dtype) in kernel.types]
+    if not kernels:
         raise _unsupported(node, graph, "the code generator has no kernel for these types")
     if isinstance(node.op, Window) and source.shape[0] != 1:
         raise _unsupported(node, graph, f"has a batch of {source.shape[0]}; the device takes one sample at a time")
+    return kernels
 
 
 def _unsupported(node: Node, graph: Graph, problem: str) -> UnsupportedError:

@@ -18,8 +18,23 @@ from tinyml_core.program.program import Program, Step
 from tinyml_core.program.schedule import Schedule
 from tinyml_plugins.tinyengine.constants import ConstantArray, literals
 
-C_TYPES = {DType.INT8: "int8_t", DType.FLOAT32: "float", DType.INT32: "int32_t"}
-"""C spelling of the element types that layers read and write."""
+C_TYPES = {
+    DType.INT8: "int8_t",
+    DType.UINT8: "uint8_t",
+    DType.INT16: "int16_t",
+    DType.FLOAT32: "float",
+    DType.INT32: "int32_t",
+    DType.INT64: "int64_t",
+    DType.BOOL: "uint8_t",
+}
+"""C spelling of the element types that layers read and write; a boolean is 0 or 1."""
+
+Types = frozenset[tuple[DType, DType]]
+"""Types of the first input and of the first output."""
+INT8: Types = frozenset({(DType.INT8, DType.INT8)})
+FLOAT: Types = frozenset({(DType.FLOAT32, DType.FLOAT32)})
+UNCHANGED: Types = frozenset((dtype, dtype) for dtype in DType)
+"""Any type, the same behind as before."""
 
 
 @dataclass
@@ -51,7 +66,7 @@ class Layer:
 
     @property
     def output(self) -> Tensor:
-        """What the node writes."""
+        """What the node writes, the first of several."""
         return self.graph.outputs_of(self.node)[0]
 
     def source(self, index: int = 0) -> str:
@@ -62,10 +77,11 @@ class Layer:
             return self.constant(f"input{index}", ctype, literals(tensor.data))
         return f"(const {ctype} *){_address(ctype, self.program.buffer_of(tensor.name).offset)}"
 
-    def target(self) -> str:
-        """C expression of a pointer to the first element of the output."""
-        ctype = C_TYPES[self.output.dtype]
-        return f"({ctype} *){_address(ctype, self.program.buffer_of(self.output.name).offset)}"
+    def target(self, index: int = 0) -> str:
+        """C expression of a pointer to the first element of an output."""
+        tensor = self.graph.outputs_of(self.node)[index]
+        ctype = C_TYPES[tensor.dtype]
+        return f"({ctype} *){_address(ctype, self.program.buffer_of(tensor.name).offset)}"
 
     def scratch(self, ctype: str) -> str:
         """C expression of a pointer to the scratch that the schedule asked for."""
@@ -90,6 +106,8 @@ class LayerKernel(Protocol):
     """What schedules and reports call it."""
     needs: ClassVar[frozenset[str]]
     """Features a core must have for this kernel to be worth offering; its code is correct on any core."""
+    types: ClassVar[Types]
+    """Types it takes; those of the other operands follow from the operator."""
 
     def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
         """Schedules for a node whose arithmetic is defined; none when this kernel does not know its shape."""

@@ -1,15 +1,17 @@
-"""Lowering of the addition of two activations with scales of their own."""
+"""Lowering of the sum and the difference of two activations with scales of their own."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from tinyml_core.arithmetic.lowering.requantisation import activation_limits, place_of, require_quantised
 from tinyml_core.arithmetic.multiplier import quantise_multiplier
 from tinyml_core.errors import UnsupportedError
 from tinyml_core.graph.graph import Graph, Node, Rounding
-from tinyml_core.graph.operators import Add
+from tinyml_core.graph.operators import Add, Binary
 
 LEFT_SHIFT = 20
 """TensorFlow Lite's head room for 8-bit additions."""
@@ -20,7 +22,7 @@ class TfliteAdd:
     """``tflite`` addition; every rescaling is a ``tflite`` one with a shift <= 0, sums wrap modulo 2**32.
 
     ``A = rescale((a - za) << left_shift, mantissa[0], shift[0])``, B likewise with the second constants; the output is
-    ``clamp(rescale(A + B, mantissa[2], shift[2]) + zero_point, low, high)``.
+    ``clamp(rescale(A + B, mantissa[2], shift[2]) + zero_point, low, high)``, with ``A - B`` where ``subtract``.
     """
 
     input_zero_points: tuple[int, int]
@@ -30,13 +32,14 @@ class TfliteAdd:
     zero_point: int
     low: int
     high: int
+    subtract: bool = False
 
 
 @dataclass(frozen=True)
 class SingleRoundingAdd:
     """``single`` addition: ``clamp((mantissa[0] * a + mantissa[1] * b + constant >> shift) + zero_point, low, high)``.
 
-    ``a`` and ``b`` are raw int8 values: ``constant`` holds the zero points' share and the rounding ``2**(shift-1)``.
+    ``mantissa[1]`` is negative for a difference. ``a`` and ``b`` are raw int8 values: ``constant`` holds the zero points' share and the rounding ``2**(shift-1)``.
     Every partial sum fits 32 bits. 2 <= shift <= 30.
     """
 
@@ -52,12 +55,13 @@ AddLowering = TfliteAdd | SingleRoundingAdd
 
 
 def lower_add(node: Node, graph: Graph) -> AddLowering:
-    """Lower an int8 :class:`Add`.
+    """Lower an int8 :class:`Add`, or a subtraction.
 
     Raises:
         UnsupportedError: operands are not int8, or an input's scale is 2**19 times the output's or more.
     """
-    assert isinstance(node.op, Add)
+    assert isinstance(node.op, Add | Binary)
+    subtract = isinstance(node.op, Binary)
     left, right = graph.inputs_of(node)
     (output,) = graph.outputs_of(node)
     require_quantised(node, [left, right, output])
@@ -70,17 +74,28 @@ def lower_add(node: Node, graph: Graph) -> AddLowering:
             remedy="check the scales",
         )
     if graph.rounding is Rounding.TFLITE:
-        factors = (
+        factors: tuple[float, ...] = (
             left.scale / (2 * greatest),
             right.scale / (2 * greatest),
             2 * greatest / ((1 << LEFT_SHIFT) * output.scale),
         )
+        if subtract:  # whose scales TensorFlow Lite Micro divides in float32
+            factors = tuple(float(np.float32(factor)) for factor in factors)
         (m0, s0), (m1, s1), (m2, s2) = (quantise_multiplier(factor) for factor in factors)
         return TfliteAdd(
-            (left.zero_point, right.zero_point), LEFT_SHIFT, (m0, m1, m2), (s0, s1, s2), output.zero_point, low, high
+            (left.zero_point, right.zero_point),
+            LEFT_SHIFT,
+            (m0, m1, m2),
+            (s0, s1, s2),
+            output.zero_point,
+            low,
+            high,
+            subtract,
         )
     ratios = (left.scale / output.scale, right.scale / output.scale)
     shift = min(30, 21 - math.frexp(max(ratios))[1])
     first, second = (math.floor(math.ldexp(ratio, shift) + 0.5) for ratio in ratios)
+    if subtract:
+        second = -second
     constant = (1 << (shift - 1)) - first * left.zero_point - second * right.zero_point
     return SingleRoundingAdd((first, second), constant, shift, output.zero_point, low, high)

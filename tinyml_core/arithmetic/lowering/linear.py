@@ -10,7 +10,7 @@ import numpy.typing as npt
 from tinyml_core.arithmetic.lowering.requantisation import Requantisation, place_of, requantisation, require_quantised
 from tinyml_core.errors import UnsupportedError
 from tinyml_core.graph.graph import Graph, Node
-from tinyml_core.graph.operators import Conv2D, DepthwiseConv2D, FullyConnected
+from tinyml_core.graph.operators import Conv2D, DepthwiseConv2D, FullyConnected, TransposeConv2D
 from tinyml_core.graph.tensor import DType
 
 
@@ -29,12 +29,12 @@ class LinearLowering:
 
 
 def lower_linear(node: Node, graph: Graph) -> LinearLowering:
-    """Lower a :class:`Conv2D`, :class:`DepthwiseConv2D` or :class:`FullyConnected` node with int8 operands.
+    """Lower a convolution, a transposed one or a dense layer with int8 operands.
 
     Raises:
         UnsupportedError: operands are not int8, the weights not constant or not symmetric.
     """
-    assert isinstance(node.op, Conv2D | DepthwiseConv2D | FullyConnected)
+    assert isinstance(node.op, Conv2D | DepthwiseConv2D | FullyConnected | TransposeConv2D)
     image, weights = graph.inputs_of(node)[:2]
     (output,) = graph.outputs_of(node)
     place = place_of(node)

@@ -39,3 +39,17 @@ def lower_move(node: Node, graph: Graph) -> MoveLowering:
         raise UnsupportedError(f"pads by mode {node.op.mode!r}, which no one fill does", place=place_of(node))
     low, high = output.dtype.limits
     return MoveLowering(min(max(quantised(node.op.value, output), low), high))
+
+
+def lower_select(node: Node, graph: Graph) -> MoveLowering:
+    """Lower a ``Select`` of quantised integers.
+
+    Raises:
+        UnsupportedError: the type is not known, or the choices and the output have different scales.
+    """
+    _, *choices = graph.inputs_of(node)
+    (output,) = graph.outputs_of(node)
+    require_quantised(node, [*choices, output], [dtype for dtype in DType if dtype.is_integer])
+    for choice in choices:
+        require_same_scale(node, choice, output)
+    return MoveLowering(output.zero_point)

@@ -56,9 +56,17 @@ def lower_softmax(node: Node, graph: Graph) -> SoftmaxLowering:
         raise UnsupportedError(
             f"beta {node.op.beta:g} at scale {source.scale:g} is beyond 32-bit arithmetic", place=place
         )
-    mantissa, shift = quantise_multiplier(factor)
-    reach = (((1 << INTEGER_BITS) - 1) << (31 - INTEGER_BITS)) >> shift
-    table = np.zeros(256, np.int32)
-    for difference in range(min(reach, 255) + 1):
-        table[difference] = exp_on_negative_values(doubling_high_product(-difference << shift, mantissa))
-    return SoftmaxLowering(table)
+    return SoftmaxLowering(exponential_table(*quantise_multiplier(factor))[0])
+
+
+def exponential_table(mantissa: int, shift: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], int]:
+    """Exponentials in Q0.31 of the differences 0 to -255, the differences in Q5.26, and how far below 0 both reach.
+
+    A difference in Q5.26 is an integer times ``mantissa / 2**31 * 2**shift``; beyond the reach the tables hold 0.
+    """
+    reach = min((((1 << INTEGER_BITS) - 1) << (31 - INTEGER_BITS)) >> shift, 255)
+    exponentials, differences = np.zeros(256, np.int32), np.zeros(256, np.int32)
+    for difference in range(reach + 1):
+        differences[difference] = doubling_high_product(-difference << shift, mantissa)
+        exponentials[difference] = exp_on_negative_values(int(differences[difference]))
+    return exponentials, differences, reach

@@ -12,30 +12,48 @@ from typing import Any
 import numpy.typing as npt
 
 from tinyml_core.arithmetic.lowering import place_of
-from tinyml_core.arithmetic.reference import floating, integer, linear, movement
+from tinyml_core.arithmetic.reference import arrangement, floating, integer, linear, matrix, movement, quantised_pointwise, quantised_rows
 from tinyml_core.errors import UnsupportedError
 from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.graph.operator import Operator
 from tinyml_core.graph.operators import (
     Add,
+    ArgReduce,
     AveragePool2D,
     BatchNorm,
+    Binary,
     Clamp,
+    Concat,
     Conv2D,
     DepthwiseConv2D,
     Dequantize,
+    Expand,
     FullyConnected,
+    Gather,
+    L2Norm,
+    LogSoftmax,
+    MatMul,
     MaxPool2D,
     Mean,
     Pad,
     Quantize,
+    Reduce,
     Reshape,
+    Resize,
+    Select,
+    Slice,
     Softmax,
+    Split,
+    Tile,
+    Transpose,
+    TransposeConv2D,
+    Unary,
 )
 from tinyml_core.graph.tensor import DType
 
 Kernel = Callable[[Sequence[npt.NDArray[Any]]], npt.NDArray[Any]]
 Preparer = Callable[[Node, Graph], Kernel]
+Results = tuple[npt.NDArray[Any], ...]
 
 PREPARERS: dict[tuple[type[Operator], DType], Preparer] = {
     (Add, DType.INT8): integer.add,
@@ -47,11 +65,29 @@ PREPARERS: dict[tuple[type[Operator], DType], Preparer] = {
     (MaxPool2D, DType.INT8): integer.max_pool,
     (Mean, DType.INT8): integer.mean,
     (Softmax, DType.INT8): integer.softmax,
+    (ArgReduce, DType.INT8): quantised_rows.arg_reduce,
+    (Binary, DType.INT8): quantised_pointwise.binary,
+    (L2Norm, DType.INT8): quantised_rows.l2_norm,
+    (LogSoftmax, DType.INT8): quantised_rows.log_softmax,
+    (Reduce, DType.INT8): quantised_rows.reduce,
+    (Select, DType.BOOL): movement.select,
+    (Unary, DType.INT8): quantised_pointwise.unary,
     (Quantize, DType.FLOAT32): integer.quantize,
     **{(Quantize, dtype): integer.rescale for dtype in (DType.INT8, DType.UINT8, DType.INT16)},
     **{(Dequantize, dtype): integer.dequantize for dtype in (DType.INT8, DType.UINT8, DType.INT16)},
     **{(Pad, dtype): movement.pad for dtype in DType},
     **{(Reshape, dtype): movement.reshape for dtype in DType},
+    **{(Concat, dtype): arrangement.concat for dtype in DType},
+    **{(Expand, dtype): arrangement.expand for dtype in DType},
+    **{(Gather, dtype): arrangement.gather for dtype in DType},
+    **{(Resize, dtype): arrangement.resize for dtype in DType},
+    **{(Slice, dtype): arrangement.slice_ for dtype in DType},
+    **{(Tile, dtype): arrangement.tile for dtype in DType},
+    **{(Transpose, dtype): arrangement.transpose for dtype in DType},
+    (MatMul, DType.INT8): matrix.matmul,
+    (MatMul, DType.FLOAT32): matrix.float_matmul,
+    (TransposeConv2D, DType.INT8): matrix.transpose_convolution,
+    (TransposeConv2D, DType.FLOAT32): matrix.float_transpose_convolution,
     (Add, DType.FLOAT32): floating.add,
     (AveragePool2D, DType.FLOAT32): floating.average_pool,
     (BatchNorm, DType.FLOAT32): floating.batch_norm,
@@ -64,9 +100,26 @@ PREPARERS: dict[tuple[type[Operator], DType], Preparer] = {
     (Softmax, DType.FLOAT32): floating.softmax,
 }
 
+SEVERAL: dict[type[Operator], Callable[[Node, Graph], Callable[[Sequence[npt.NDArray[Any]]], Results]]] = {
+    Split: arrangement.split,
+}
+"""Preparers of the operators with several outputs."""
+
+
+def prepare_results(node: Node, graph: Graph) -> Callable[[Sequence[npt.NDArray[Any]]], Results]:
+    """The kernel of a node with any number of outputs; it returns one array for each.
+
+    Raises:
+        UnsupportedError: as :func:`prepare`.
+    """
+    if type(node.op) in SEVERAL:
+        return SEVERAL[type(node.op)](node, graph)
+    kernel = prepare(node, graph)
+    return lambda inputs: (kernel(inputs),)
+
 
 def prepare(node: Node, graph: Graph) -> Kernel:
-    """The kernel of a node.
+    """The kernel of a node with one output.
 
     Raises:
         UnsupportedError: the operator is not defined for these types; names node, operator and types.
@@ -79,4 +132,4 @@ def prepare(node: Node, graph: Graph) -> Kernel:
     return preparer(node, graph)
 
 
-__all__ = ["PREPARERS", "Kernel", "Preparer", "prepare"]
+__all__ = ["PREPARERS", "SEVERAL", "Kernel", "Preparer", "Results", "prepare", "prepare_results"]

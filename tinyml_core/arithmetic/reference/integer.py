@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyml_core.arithmetic.lowering import (
+    MeanLowering,
     RescaleLowering,
     TfliteAdd,
+    lower,
     lower_add,
     lower_clamp,
     lower_dequantize,
-    lower_mean,
     lower_pool,
     lower_quantize,
     lower_softmax,
@@ -25,14 +26,14 @@ from tinyml_core.arithmetic.reference.requantised import requantised
 from tinyml_core.arithmetic.reference.window import taps
 from tinyml_core.arithmetic.requantise import Int64, doubling_high_multiply, rounding_shift_right, wrap_int32
 from tinyml_core.graph.graph import Graph, Node
-from tinyml_core.graph.operators import AveragePool2D, Clamp, MaxPool2D, Mean
+from tinyml_core.graph.operators import AveragePool2D, Clamp, MaxPool2D, Mean, Reduce
 
 Array = npt.NDArray[Any]
 Run = Callable[[Sequence[Array]], Array]
 
 
 def add(node: Node, graph: Graph) -> Run:
-    """Prepare an int8 :class:`~tinyml_core.graph.operators.Add`."""
+    """Prepare an int8 :class:`~tinyml_core.graph.operators.Add`, or a subtraction."""
     lowering = lower_add(node, graph)
 
     def run(inputs: Sequence[Array]) -> Array:
@@ -44,7 +45,8 @@ def add(node: Node, graph: Graph) -> Run:
                     (left, right), lowering.input_zero_points, lowering.mantissa[:2], lowering.shift[:2], strict=True
                 )
             ]
-            total = _scaled_down(wrap_int32(scaled[0] + scaled[1]), lowering.mantissa[2], lowering.shift[2])
+            second = -scaled[1] if lowering.subtract else scaled[1]
+            total = _scaled_down(wrap_int32(scaled[0] + second), lowering.mantissa[2], lowering.shift[2])
         else:
             total = lowering.mantissa[0] * left + lowering.mantissa[1] * right + lowering.constant
             total >>= lowering.shift
@@ -121,10 +123,11 @@ def max_pool(node: Node, graph: Graph) -> Run:
 
 
 def mean(node: Node, graph: Graph) -> Run:
-    """Prepare an int8 :class:`Mean`."""
+    """Prepare an int8 :class:`Mean`, or a sum."""
     op = node.op
-    assert isinstance(op, Mean)
-    lowering = lower_mean(node, graph)
+    assert isinstance(op, Mean | Reduce)
+    lowering = lower(node, graph)
+    assert isinstance(lowering, MeanLowering)
     shape = graph.outputs_of(node)[0].shape
 
     def run(inputs: Sequence[Array]) -> Array:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinyml_core.arithmetic.lowering import lower_move
+from tinyml_core.arithmetic.lowering import lower_move, lower_select
 from tinyml_core.arithmetic.lowering.requantisation import require_quantised, require_same_scale
 from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.graph.operators import Pad
@@ -41,3 +41,11 @@ def _check_scales(node: Node, graph: Graph) -> None:
     if source.quantization or output.quantization:
         require_quantised(node, [source, output], [source.dtype])
         require_same_scale(node, source, output)
+
+
+def select(node: Node, graph: Graph) -> Callable[[Sequence[Array]], Array]:
+    """Prepare a :class:`~tinyml_core.graph.operators.Select` of any type."""
+    (output,) = graph.outputs_of(node)
+    if output.quantization:
+        lower_select(node, graph)
+    return lambda inputs: np.where(inputs[0], inputs[1], inputs[2])

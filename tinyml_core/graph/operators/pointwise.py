@@ -94,4 +94,5 @@ class Cast(Operator):
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[TensorType, ...]:
         """The input's shape in ``dtype``."""
+        require(self.dtype in [dtype.value for dtype in DType], f"type {self.dtype!r} is unknown")
         return (TensorType(inputs[0].shape, DType(self.dtype)),)

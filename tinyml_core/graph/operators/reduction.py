@@ -61,4 +61,5 @@ class ArgReduce(Operator):
 
     def infer(self, inputs: Sequence[Tensor]) -> tuple[TensorType, ...]:
         """The reduced shape in ``dtype``."""
+        require(self.dtype in [dtype.value for dtype in DType], f"type {self.dtype!r} is unknown")
         return (TensorType(reduced_shape(inputs[0].shape, (self.axis,), self.keep_axes), DType(self.dtype)),)

@@ -40,9 +40,7 @@ class Assembly:
                 )  # fmt: skip
             record, place = self._records[index], f"{self.place}, tensor {index} ({self._names[index]!r})"
             if record.buffer >= len(self._model.buffers):
-                raise InputError(
-                    f"refers to buffer {record.buffer}; there are {len(self._model.buffers)}", place=place
-                )
+                raise InputError(f"refers to buffer {record.buffer}; there are {len(self._model.buffers)}", place=place)
             buffer = self._model.buffers[record.buffer] if record.buffer else None
             self.update(index, convert_tensor(record, self._names[index], buffer, place))
         return self._converted[index]
@@ -130,12 +128,6 @@ class Call:
         computed = self.assembly.new(f"{self.output.name}_flat", shape, self.output)
         self.emit(op, *inputs, output=computed)
         self.emit(Reshape(self.output.shape), computed, part="_output")
-
-    def constant(self, data: Array, like: Tensor) -> Tensor:
-        """A further constant of type and quantisation of ``like``."""
-        tensor = replace(self.assembly.new(f"{like.name}_expanded", data.shape, like), data=data)
-        self.assembly.tensors[tensor.name] = tensor
-        return tensor
 
     def fold(self, data: Array, quantization: Quantization | None) -> None:
         """Make the output a constant."""

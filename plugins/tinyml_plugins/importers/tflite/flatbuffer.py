@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from functools import cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +18,10 @@ from flatbuffers import encode, number_types
 
 from tinyml_core.errors import InputError, UnsupportedError
 
-R = TypeVar("R")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+R = TypeVar("R", bound="DataclassInstance")
 Read = Callable[["Reader", int], Any]
 
 MOST_STEPS = 2_000_000
@@ -73,10 +75,12 @@ class Reader:
             InputError: it does not lie within the file.
             UnsupportedError: it has a field that ``record`` does not declare.
         """
-        declared = _fields(record)
+        declared = fields(record)
         vtable = position - self.number(INT32, position)
         size = self.number(_UINT16, vtable)
         self._require(vtable, size)
+        if size < 4:
+            raise InputError(f"is damaged: the table at {position} has no layout", place=self._place)
         values: dict[str, Any] = {}
         for slot in range((size - 4) // 2):
             self.spend(1)
@@ -88,8 +92,8 @@ class Reader:
                     remedy="convert it with an earlier version of TensorFlow",
                 )
             if offset:
-                name, read = declared[slot]
-                values[name] = read(self, position + offset)
+                read: Read = declared[slot].metadata["read"]
+                values[declared[slot].name] = read(self, position + offset)
         return record(**values)
 
     def spend(self, steps: int) -> None:
@@ -104,11 +108,6 @@ class Reader:
                 f"is damaged: {size} bytes at {position} lie outside its {len(self._data)} bytes", place=self._place,
                 remedy="get the file again",
             )  # fmt: skip
-
-
-@cache
-def _fields(record: type[Any]) -> list[tuple[str, Read]]:
-    return [(each.name, each.metadata["read"]) for each in fields(record)]
 
 
 def _declare(default: object, read: Read) -> Any:  # noqa: ANN401 - dataclass fields are declared with Any
@@ -146,12 +145,12 @@ def text() -> Any:  # noqa: ANN401
     return _declare("", read)
 
 
-def table(record: type[object]) -> Any:  # noqa: ANN401
+def table(record: type[DataclassInstance]) -> Any:  # noqa: ANN401
     """Another table, or None."""
     return _declare(None, lambda reader, position: reader.table(record, reader.target(position)))
 
 
-def tables(record: type[object]) -> Any:  # noqa: ANN401
+def tables(record: type[DataclassInstance]) -> Any:  # noqa: ANN401
     """A vector of tables as a tuple."""
 
     def read(reader: Reader, position: int) -> tuple[Any, ...]:

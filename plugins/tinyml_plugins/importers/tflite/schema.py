@@ -50,7 +50,7 @@ TYPES: dict[str, DType] = {dtype.name: dtype for dtype in DType}
 class Buffer:
     """Bytes of a constant; an empty one belongs to variables. ``offset`` leads outside the flatbuffer."""
 
-    data: npt.NDArray[Any] | None = octets()
+    data: npt.NDArray[Any] | None = octets()  # noqa: RUF009 - a field, not a value
     offset: int = scalar(UINT64)
     size: int = scalar(UINT64)
 
@@ -76,7 +76,7 @@ class TensorRecord:
     type: int = scalar(INT8)
     buffer: int = scalar(UINT32)
     name: str = text()
-    quantization: QuantizationParameters | None = table(QuantizationParameters)
+    quantization: QuantizationParameters | None = table(QuantizationParameters)  # noqa: RUF009 - a field, not a value
     is_variable: bool = scalar(BOOL, False)
     sparsity: bool = present()
     shape_signature: tuple[int, ...] = numbers("<i4")
@@ -108,7 +108,7 @@ class OperatorRecord:
     inputs: tuple[int, ...] = numbers("<i4")
     outputs: tuple[int, ...] = numbers("<i4")
     builtin_options_type: int = scalar(UINT8)
-    builtin_options: Union | None = union()
+    builtin_options: Union | None = union()  # noqa: RUF009 - a field, not a value
     custom_options: bool = present()
     custom_options_format: int = scalar(INT8)
     mutating_variable_inputs: tuple[bool, ...] = numbers("?")

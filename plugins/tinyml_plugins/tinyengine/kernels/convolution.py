@@ -16,7 +16,7 @@ from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_core.program.schedule import Schedule
 from tinyml_plugins.tinyengine.constants import hexadecimal, literals
 from tinyml_plugins.tinyengine.geometry import Geometry, geometry
-from tinyml_plugins.tinyengine.kernel import Layer
+from tinyml_plugins.tinyengine.kernel import INT8, Layer, Types
 from tinyml_plugins.tinyengine.packing import interleave, padded_depth
 from tinyml_plugins.tinyengine.rendering import render
 from tinyml_plugins.tinyengine.requantiser import channel_bytes, folded_bias, linear_requantiser
@@ -34,6 +34,7 @@ class ConvolutionDirect:
 
     name: ClassVar[str] = "conv2d_direct"
     needs: ClassVar[frozenset[str]] = frozenset()
+    types: ClassVar[Types] = INT8
 
     def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
         """One schedule."""
@@ -67,6 +68,7 @@ class ConvolutionColumns:
 
     name: ClassVar[str] = "conv2d_columns"
     needs: ClassVar[frozenset[str]] = frozenset({"dsp"})
+    types: ClassVar[Types] = INT8
 
     def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
         """One schedule, in place for a pointwise layer that does not grow."""

@@ -10,7 +10,7 @@ from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_core.program.schedule import Schedule
 from tinyml_plugins.tinyengine.constants import hexadecimal, literals
-from tinyml_plugins.tinyengine.kernel import Layer
+from tinyml_plugins.tinyengine.kernel import INT8, Layer, Types
 from tinyml_plugins.tinyengine.packing import interleave, padded_depth
 from tinyml_plugins.tinyengine.rendering import render
 from tinyml_plugins.tinyengine.requantiser import channel_bytes, folded_bias, linear_requantiser
@@ -22,6 +22,7 @@ class DenseDirect:
 
     name: ClassVar[str] = "dense_direct"
     needs: ClassVar[frozenset[str]] = frozenset()
+    types: ClassVar[Types] = INT8
 
     def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
         """One schedule."""
@@ -51,6 +52,7 @@ class DensePairs:
 
     name: ClassVar[str] = "dense_pairs"
     needs: ClassVar[frozenset[str]] = frozenset({"dsp"})
+    types: ClassVar[Types] = INT8
 
     def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
         """One schedule."""

@@ -17,7 +17,7 @@ from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_core.program.schedule import Schedule
 from tinyml_plugins.tinyengine.constants import literals
 from tinyml_plugins.tinyengine.geometry import Geometry, geometry
-from tinyml_plugins.tinyengine.kernel import Layer
+from tinyml_plugins.tinyengine.kernel import INT8, Layer, Types
 from tinyml_plugins.tinyengine.rendering import render
 from tinyml_plugins.tinyengine.requantiser import channel_bytes, folded_bias, linear_requantiser
 from tinyml_plugins.tinyengine.timing import cycles
@@ -69,6 +69,7 @@ class DepthwisePlane:
 
     name: ClassVar[str] = "depthwise_plane"
     needs: ClassVar[frozenset[str]] = frozenset()
+    types: ClassVar[Types] = INT8
 
     def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
         """One schedule."""
@@ -88,6 +89,7 @@ class DepthwiseRowPairs:
 
     name: ClassVar[str] = "depthwise_row_pairs"
     needs: ClassVar[frozenset[str]] = frozenset({"dsp"})
+    types: ClassVar[Types] = INT8
 
     def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
         """One schedule, or none."""

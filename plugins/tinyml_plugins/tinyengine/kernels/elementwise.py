@@ -20,7 +20,7 @@ from tinyml_core.graph.tensor import DType
 from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_core.program.schedule import Schedule
 from tinyml_plugins.tinyengine.constants import literals
-from tinyml_plugins.tinyengine.kernel import Layer
+from tinyml_plugins.tinyengine.kernel import INT8, Layer, Types
 from tinyml_plugins.tinyengine.rendering import render
 from tinyml_plugins.tinyengine.timing import cycles
 
@@ -40,6 +40,7 @@ class Add:
 
     name: ClassVar[str] = "add"
     needs: ClassVar[frozenset[str]] = frozenset()
+    types: ClassVar[Types] = INT8
 
     def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
         """One schedule."""
@@ -65,6 +66,7 @@ class Lookup:
 
     name: ClassVar[str] = "lookup"
     needs: ClassVar[frozenset[str]] = frozenset()
+    types: ClassVar[Types] = INT8
 
     def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
         """One schedule for int8 inputs."""
@@ -93,6 +95,7 @@ class Softmax:
 
     name: ClassVar[str] = "softmax"
     needs: ClassVar[frozenset[str]] = frozenset()
+    types: ClassVar[Types] = INT8
 
     def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
         """One schedule."""
@@ -117,6 +120,7 @@ class Quantize:
 
     name: ClassVar[str] = "quantize"
     needs: ClassVar[frozenset[str]] = frozenset()
+    types: ClassVar[Types] = frozenset({(DType.FLOAT32, DType.INT8)})
 
     def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
         """One schedule for float inputs."""
@@ -142,6 +146,7 @@ class Dequantize:
 
     name: ClassVar[str] = "dequantize"
     needs: ClassVar[frozenset[str]] = frozenset()
+    types: ClassVar[Types] = frozenset({(DType.INT8, DType.FLOAT32)})
 
     def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
         """One schedule; it runs backwards, so the output may start at the input's address though it is larger."""

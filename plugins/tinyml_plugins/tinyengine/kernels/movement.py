@@ -11,7 +11,8 @@ from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.graph.operators import Pad as PadOperator
 from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_core.program.schedule import Schedule
-from tinyml_plugins.tinyengine.kernel import Layer
+from tinyml_plugins.tinyengine.constants import literal
+from tinyml_plugins.tinyengine.kernel import C_TYPES, UNCHANGED, Layer, Types
 from tinyml_plugins.tinyengine.rendering import render
 from tinyml_plugins.tinyengine.timing import cycles
 
@@ -21,10 +22,14 @@ class Pad:
 
     name: ClassVar[str] = "pad"
     needs: ClassVar[frozenset[str]] = frozenset()
+    types: ClassVar[Types] = UNCHANGED
 
     def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
-        """One schedule."""
+        """One schedule for pads with a constant."""
+        assert isinstance(node.op, PadOperator)
         (output,) = graph.outputs_of(node)
+        if node.op.mode != "constant":
+            return []
         return [Schedule(kernel=self.name, cycles=cycles(self.name, profile, outputs=output.elements))]
 
     def emit(self, *, layer: Layer) -> str:
@@ -37,7 +42,8 @@ class Pad:
         strides = [math.prod(target[axis + 1 :]) for axis in range(len(target))]
         return render(
             "kernels/pad.c.j2",
-            fill=lower_move(layer.node, layer.graph).fill,
+            ctype=C_TYPES[layer.output.dtype],
+            fill=literal(_fill(layer)),
             elements=layer.output.elements,
             first=sum(before * stride for (before, _), stride in zip(op.padding, strides, strict=True)),
             loops=list(zip(source[:inner], strides[:inner], strict=True)),
@@ -47,11 +53,21 @@ class Pad:
         )
 
 
+def _fill(layer: Layer) -> int | float:
+    op, output = layer.node.op, layer.output
+    assert isinstance(op, PadOperator)
+    if output.quantization:
+        return lower_move(layer.node, layer.graph).fill
+    value: int | float = output.dtype.numpy.type(op.value).item()
+    return value
+
+
 class Reshape:
     """The same bytes under another shape."""
 
     name: ClassVar[str] = "reshape"
     needs: ClassVar[frozenset[str]] = frozenset()
+    types: ClassVar[Types] = UNCHANGED
 
     def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
         """One schedule, which costs nothing."""

@@ -12,7 +12,7 @@ from tinyml_core.graph.operators import AveragePool2D, Mean
 from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_core.program.schedule import Schedule
 from tinyml_plugins.tinyengine.geometry import geometry
-from tinyml_plugins.tinyengine.kernel import Layer
+from tinyml_plugins.tinyengine.kernel import INT8, Layer, Types
 from tinyml_plugins.tinyengine.rendering import render
 from tinyml_plugins.tinyengine.requantiser import Requantiser
 from tinyml_plugins.tinyengine.timing import cycles
@@ -26,6 +26,7 @@ class Pool:
 
     name: ClassVar[str] = "pool"
     needs: ClassVar[frozenset[str]] = frozenset()
+    types: ClassVar[Types] = INT8
 
     def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
         """One schedule; without padding above and to the left, a window starts at or behind its output's place."""
@@ -61,6 +62,7 @@ class MeanLoops:
 
     name: ClassVar[str] = "mean"
     needs: ClassVar[frozenset[str]] = frozenset()
+    types: ClassVar[Types] = INT8
 
     def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
         """One schedule."""

@@ -7,7 +7,7 @@ registers (``tensorflow/lite/core/kernels/register.cc``); a later one may mean s
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tinyml_core.graph.operators import RELU, RELU6
 from tinyml_core.graph.tensor import DType
@@ -26,6 +26,9 @@ from tinyml_plugins.importers.tflite.options import (
     SqueezeOptions,
 )
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 ARITHMETIC = frozenset({DType.FLOAT32, DType.INT8, DType.INT16})
 """Activations of operators that compute; uint8 is the quantisation of TensorFlow Lite before 2019."""
 ANY = frozenset(DType)
@@ -39,7 +42,7 @@ class Entry(NamedTuple):
 
     convert: Callable[[Call, Any], None]
     version: int
-    options: type[object] = NoOptions
+    options: type[DataclassInstance] = NoOptions
     arity: tuple[int, int] = (1, 1)
     types: frozenset[DType] = ARITHMETIC
     reads: int | None = None
@@ -65,5 +68,6 @@ OPERATORS: dict[str, Entry] = {
     "RESHAPE": Entry(movement.reshape, 1, ReshapeOptions, (1, 2), ANY, reads=1),
     "SOFTMAX": Entry(elementwise.softmax, 3, SoftmaxOptions),
     "SQUEEZE": Entry(movement.squeeze, 2, SqueezeOptions, types=ANY),
+    "TRANSPOSE": Entry(movement.transpose, 6, arity=(2, 2), types=ANY),
 }
 """Every operator this importer converts, by the schema's name."""

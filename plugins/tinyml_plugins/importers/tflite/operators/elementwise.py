@@ -16,21 +16,8 @@ from tinyml_plugins.importers.tflite.options import AddOptions, NoOptions, Reduc
 
 
 def add(call: Call, options: AddOptions) -> None:
-    """ADD; a constant operand is expanded to the other's shape."""
-    operands = [_expanded(call, call.input(position), call.output.shape) for position in (0, 1)]
-    call.emit(Add(activation_of(call, options.fused_activation)), *operands)
-
-
-def _expanded(call: Call, tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
-    if tensor.shape == shape:
-        return tensor
-    if tensor.data is None:
-        raise call.refuse(f"broadcasts {tensor.name!r} from {list(tensor.shape)} to {list(shape)}; only constants can")
-    try:
-        data = np.broadcast_to(tensor.data, shape)
-    except ValueError:
-        raise call.damaged(f"cannot broadcast {list(tensor.shape)} to {list(shape)}") from None
-    return call.constant(data, tensor)
+    """ADD, broadcast."""
+    call.emit(Add(activation_of(call, options.fused_activation)), call.input(0), call.input(1))
 
 
 def clamp(activation: Activation) -> Callable[[Call, NoOptions], None]:
@@ -56,10 +43,7 @@ def softmax(call: Call, options: SoftmaxOptions) -> None:
 def mean(call: Call, options: ReducerOptions) -> None:
     """MEAN over constant axes."""
     source = call.input()
-    axes = call.axes(call.integers(1), len(source.shape))
-    if not axes:
-        raise call.refuse("is a mean over no axes")
-    call.emit(Mean(axes, options.keep_dims), source)
+    call.emit(Mean(call.axes(call.integers(1), len(source.shape)), options.keep_dims), source)
 
 
 def quantize(call: Call, options: NoOptions) -> None:
@@ -68,7 +52,10 @@ def quantize(call: Call, options: NoOptions) -> None:
     if output.quantization is None:
         raise call.damaged(f"has the output {output.name!r} without a scale")
     if source.data is not None and source.dtype is DType.FLOAT32 and source.shape == output.shape and _sane(output):
-        call.fold(from_real(source.data, output.scale, output.zero_point, output.dtype), output.quantization)
+        call.fold(
+            from_real(source.data.astype(np.float32), output.scale, output.zero_point, output.dtype),
+            output.quantization,
+        )
     else:
         call.emit(Quantize(output.dtype.value), source)
 
@@ -79,7 +66,9 @@ def dequantize(call: Call, options: NoOptions) -> None:
     if source.data is None:
         call.emit(Dequantize(), call.input())
     elif (source.shape, output.dtype) != (output.shape, DType.FLOAT32) or not source.dtype.is_integer:
-        raise call.damaged(f"turns {source.dtype.value}{list(source.shape)} into {output.dtype.value}{list(output.shape)}")
+        raise call.damaged(
+            f"turns {source.dtype.value}{list(source.shape)} into {output.dtype.value}{list(output.shape)}"
+        )
     else:
         call.fold(_real(call, source), None)
 

@@ -5,23 +5,30 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from tinyml_core.graph.operators import Pad, Reshape
+from tinyml_core.graph.operators import Pad, Reshape, Transpose
 from tinyml_plugins.importers.tflite.assembly import Call
 from tinyml_plugins.importers.tflite.options import NoOptions, ReshapeOptions, SqueezeOptions
 
 
 def pad(call: Call, options: NoOptions) -> None:
-    """PAD, and PADV2 where it pads with real zeros."""
+    """PAD, and PADV2 with a constant of the input's quantisation."""
     source = call.input()
     amounts, rank = call.integers(1), len(source.shape)
     if call.any_input(1).shape != (rank, 2):
         raise call.damaged(f"has paddings of shape {list(call.any_input(1).shape)} for a tensor of {rank} axes")
-    if call.has(2):
-        value, zero = call.input(2), source.quantization.zero_point[0] if source.quantization else 0
-        same = (value.dtype, value.quantization) == (source.dtype, source.quantization)
-        if value.data is None or value.elements != 1 or not same or value.data.item() != zero:
-            raise call.refuse("pads with something else than a constant zero, which is not known")
-    call.emit(Pad(tuple(zip(amounts[::2], amounts[1::2], strict=True))), source)
+    around = tuple(zip(amounts[::2], amounts[1::2], strict=True))
+    call.emit(Pad(around, value=_padding_value(call) if call.has(2) else 0.0), source)
+
+
+def _padding_value(call: Call) -> float:
+    """The real number that PADV2 surrounds with, one that the output represents exactly."""
+    source, value = call.input(0), call.input(2)
+    if (value.dtype, value.quantization) != (source.dtype, source.quantization):
+        raise call.refuse("pads with a number of another type or scale, which is not known")
+    if value.data is None or value.elements != 1:
+        raise call.refuse("pads with something else than a constant number, which is not known")
+    number = float(value.data.item())
+    return number if value.quantization is None else value.scale * (number - value.zero_point)
 
 
 def reshape(call: Call, options: ReshapeOptions) -> None:
@@ -56,6 +63,18 @@ def expand_dims(call: Call, options: NoOptions) -> None:
     if len(axes) != 1:
         raise call.damaged(f"adds {len(axes)} axes, one is needed")
     _move(call, (*shape[: axes[0]], 1, *shape[axes[0] :]))
+
+
+def transpose(call: Call, options: NoOptions) -> None:
+    """TRANSPOSE; one that only changes the place of axes of size 1 moves nothing."""
+    source, order = call.any_input(0), call.integers(1)
+    if sorted(order) != list(range(len(source.shape))):
+        raise call.damaged(f"has the order {list(order)[:8]} for a tensor of {len(source.shape)} axes")
+    moving = [axis for axis in order if source.shape[axis] > 1]
+    if moving == sorted(moving):
+        _move(call, tuple(source.shape[axis] for axis in order))
+    else:
+        call.emit(Transpose(order), call.input())
 
 
 def _move(call: Call, shape: tuple[int, ...] | None) -> None:

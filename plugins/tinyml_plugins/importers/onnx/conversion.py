@@ -1,0 +1,216 @@
+"""Conversion: one walk over the network in execution order.
+
+Real numbers that a DequantizeLinear makes stay integers on the device. A node that reads only such numbers and whose
+result is quantised again becomes one integer node, and takes the clamps in between with it; any other computes in
+float, as the file says. What moves elements stays in whatever its input is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from tinyml_core.errors import InputError, UnsupportedError
+from tinyml_core.graph.graph import Graph
+from tinyml_core.graph.operators import IDENTITY, Quantize
+from tinyml_core.graph.operators.window import Activation
+from tinyml_core.graph.tensor import DType, Quantization
+from tinyml_plugins.importers.onnx.converters import CONVERTERS, Converter
+from tinyml_plugins.importers.onnx.converters.elementwise import limits
+from tinyml_plugins.importers.onnx.converters.folding import FOLDS, fold
+from tinyml_plugins.importers.onnx.emission import Call, Emitter
+from tinyml_plugins.importers.onnx.layout import wanted_axes
+from tinyml_plugins.importers.onnx.network import Network, Node, Port, printable
+from tinyml_plugins.importers.onnx.ports import finished
+from tinyml_plugins.importers.onnx.quantization import Parameters, parameters, quantized
+from tinyml_plugins.importers.onnx.values import Constant, Value, Variable
+
+
+def convert(network: Network) -> Graph:
+    """The graph of ``network``, not verified.
+
+    Raises:
+        InputError: a node lacks an input or contradicts itself.
+        UnsupportedError: a node cannot be expressed; names it.
+        GraphError: shapes do not fit.
+    """
+    return _Conversion(network).run()
+
+
+class _Conversion:
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.emitter = Emitter(network.name)
+        self.values: dict[str, Value] = {name: Constant(name, data) for name, data in network.constants.items()}
+        self.absorbed: set[Node] = set()
+
+    def run(self) -> Graph:
+        for port in self.network.inputs:
+            self.values[port.name] = self.input(port)
+        for node in self.network.nodes:
+            if node not in self.absorbed:
+                self.node(node)
+        return finished(self.network, self.emitter, self.values)
+
+    def input(self, port: Port) -> Variable:
+        place = f"input {port.name!r}"
+        if port.shape is None:
+            raise UnsupportedError("has no shape", place=place, remedy="export it with fixed sizes")
+        if None in port.shape[1:]:
+            raise UnsupportedError(
+                f"has sizes that are not fixed: {list(port.shape)}", place=place,
+                remedy="fix them: python -m onnxruntime.tools.make_dynamic_shape_fixed",
+            )  # fmt: skip
+        source = tuple(size or 1 for size in port.shape)  # a batch of any size is one sample at a time
+        axes = wanted_axes(self.network, port.name, len(source))
+        shape = [source[axis] for axis in axes]
+        found = list(self.parameters_behind(port.name))
+        if port.dtype is DType.FLOAT32:
+            readers = len(found) and all(each is not None and each == found[0] for each in found)
+            first = found[0] if readers and port.name not in self.network.output_names else None
+            if first is None or first.dtype not in ("int8", "uint8"):
+                return Variable(self.emitter.input(port.name, shape, DType.FLOAT32, None), DType.FLOAT32, axes)
+            quantization = first.quantization
+            if first.dtype == "uint8":
+                quantization = Quantization.per_tensor(quantization.scale[0], quantization.zero_point[0] - 128)
+            return Variable(self.emitter.input(port.name, shape, DType.INT8, quantization), DType.FLOAT32, axes)
+        known = next((each for each in found if each is not None and each.dtype == port.dtype.value), None)
+        if known is None:
+            raise UnsupportedError("holds integers without a scale", place=place, remedy="give it a DequantizeLinear")
+        quantization = known.quantization
+        handle = self.emitter.input(port.name, shape, port.dtype, quantization)
+        if port.dtype is DType.UINT8:
+            signed = Quantization.per_tensor(quantization.scale[0], quantization.zero_point[0] - 128)
+            handle = self.emitter.step(f"{port.name}/int8", Quantize("int8"), handle, signed)
+        return Variable(handle, port.dtype, axes)
+
+    def parameters_behind(self, name: str) -> Iterator[Parameters | None]:
+        """Parameters of the quantisers that read ``name``, through nodes that only move it; None for other readers."""
+        waiting = [name]
+        while waiting:
+            name = waiting.pop()
+            if name in self.network.output_names:
+                yield None
+            for node in self.network.consumers.get(name, ()):
+                converter = CONVERTERS.get((node.domain, node.op_type))
+                if node.op_type in ("QuantizeLinear", "DequantizeLinear") and name not in node.inputs[1:]:
+                    found = parameters(node, self.network.constants)
+                    yield found if found.quantization.axis is None else None
+                elif converter is not None and converter.moves and name not in node.inputs[1:]:
+                    waiting += node.outputs[:1]
+                else:
+                    yield None
+
+    def node(self, node: Node) -> None:
+        if node.domain == "" and node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            self.crossing(node)
+            return
+        inputs = tuple(self.values[name] if name else None for name in node.inputs)
+        if (node.domain, node.op_type) in FOLDS and fold(node, inputs, self.emitter, self.values):
+            return
+        converter = CONVERTERS.get((node.domain, node.op_type))
+        if converter is None:
+            raise UnsupportedError(
+                f"operator {printable(node.op_type)} {f'of {node.domain} ' if node.domain else ''}is not known",
+                place=node.place, remedy="tinyml inspect lists what is",
+            )  # fmt: skip
+        unknown = sorted(set(node.attributes) - converter.attributes)
+        if unknown:
+            raise UnsupportedError(f"attribute {printable(unknown[0])!r} is not known", place=node.place)
+        if not converter.least <= len(inputs) <= converter.most or None in inputs[: converter.least]:
+            raise InputError(f"has {len(inputs)} inputs, takes {converter.least} to {converter.most}", place=node.place)
+        if not node.outputs or not node.outputs[0]:
+            raise InputError("has no output", place=node.place)
+        for name in filter(None, node.outputs[1:]):
+            if name in self.network.consumers or name in self.network.output_names:
+                raise UnsupportedError(f"its further output {name!r} is used", place=node.place)
+        self.values[node.outputs[0]] = self.convert(node, converter, inputs)
+
+    def convert(self, node: Node, converter: Converter, inputs: tuple[Value | None, ...]) -> Variable:
+        name, opset = node.outputs[0], self.network.opset
+        variables = [value for value in inputs[: converter.operands] if isinstance(value, Variable)]
+        if not variables:
+            raise UnsupportedError("computes with constants only", place=node.place, remedy="simplify it with onnxsim")
+        if converter.moves:
+            quantization = self.emitter.tensor(variables[0]).quantization
+            return converter.convert(Call(node, opset, inputs, name, variables[0].dtype, quantization), self.emitter)
+        if any(value.dtype is not DType.FLOAT32 for value in variables):
+            raise UnsupportedError("computes with integers that have no DequantizeLinear", place=node.place)
+        target = self.target(node) if self.in_integers(inputs[: converter.operands]) else None
+        if target is not None and converter.integers(target[0]):
+            quantization, activation, chain = target
+            self.absorbed.update(chain)
+            last = chain[-1]
+            call = Call(node, opset, inputs, last.outputs[0], DType.FLOAT32, quantization, activation)
+            variable = converter.convert(call, self.emitter)
+            dtype = parameters(last, self.network.constants).on_device(last)[1]
+            self.values[last.outputs[0]] = replace(variable, dtype=dtype)
+            return variable
+        real = tuple(
+            self.emitter.dequantized(value) if isinstance(value, Variable) else value and _as_real(value)
+            for value in inputs
+        )
+        return converter.convert(Call(node, opset, real, name, DType.FLOAT32), self.emitter)
+
+    def in_integers(self, operands: tuple[Value | None, ...]) -> bool:
+        """Whether all operands are real numbers that integers stand for."""
+        return all(
+            value is not None
+            and (self.emitter.tensor(value) if isinstance(value, Variable) else value).quantization is not None
+            for value in operands
+        )
+
+    def target(self, node: Node) -> tuple[Quantization, Activation, list[Node]] | None:
+        """How the result is quantised: the scale, the clamps on the way, and the nodes that say so."""
+        low, high = IDENTITY
+        chain: list[Node] = []
+        name = node.outputs[0]
+        while True:
+            readers = self.network.consumers.get(name, ())
+            if name in self.network.output_names or len(readers) != 1 or readers[0].inputs.count(name) != 1:
+                return None
+            reader = readers[0]
+            if reader.inputs[0] != name or len(reader.outputs) != 1 or not reader.outputs[0]:
+                return None
+            chain.append(reader)
+            name = reader.outputs[0]
+            if reader.domain == "" and reader.op_type == "QuantizeLinear":
+                return parameters(reader, self.network.constants).on_device(reader)[0], (low, high), chain
+            clamp = limits(reader, [self.values.get(each) for each in reader.inputs])
+            if clamp is None:
+                return None
+            low, high = (min(max(bound, clamp[0]), clamp[1]) for bound in (low, high))
+
+    def crossing(self, node: Node) -> None:
+        """QuantizeLinear and DequantizeLinear."""
+        value = self.values[node.inputs[0]] if node.inputs and node.inputs[0] else None
+        if value is None or not node.outputs or not node.outputs[0]:
+            raise InputError("lacks its input or output", place=node.place)
+        name = node.outputs[0]
+        quantises = node.op_type == "QuantizeLinear"
+        if isinstance(value, Constant):
+            found = parameters(node, self.network.constants, None if quantises else value.data)
+            if not quantises:
+                self.values[name] = Constant(value.name, value.data, found.quantization)
+            elif found.quantization.axis is None and found.dtype in ("int8", "uint8"):
+                self.values[name] = Constant(value.name, quantized(value.real, found))
+            else:
+                raise UnsupportedError("quantises a constant per channel", place=node.place, remedy="fold it")
+            return
+        quantization, dtype = parameters(node, self.network.constants).on_device(node)
+        tensor = self.emitter.tensor(value)
+        if quantises:
+            if value.dtype is not DType.FLOAT32:
+                raise InputError("quantises what is integers already", place=node.place)
+            self.values[name] = self.emitter.quantized(name, value, quantization, dtype)
+        elif value.dtype is not dtype or tensor.quantization != quantization:
+            raise UnsupportedError(
+                f"reads {node.inputs[0]!r} with another scale, zero point or type than it was written with",
+                place=node.place,
+            )
+        else:
+            self.values[name] = replace(value, dtype=DType.FLOAT32)
+
+
+def _as_real(value: Constant) -> Constant:
+    return value if value.quantization is None else Constant(value.name, value.real)

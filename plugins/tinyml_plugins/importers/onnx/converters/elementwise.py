@@ -1,0 +1,104 @@
+"""Elementwise operators, batch normalisation and softmax."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from tinyml_core.errors import InputError
+from tinyml_core.graph.operators import IDENTITY, RELU, Add, BatchNorm, Clamp, Softmax
+from tinyml_core.graph.operators.window import Activation
+from tinyml_core.graph.tensor import Quantization
+from tinyml_plugins.importers.onnx.emission import Call, Emitter
+from tinyml_plugins.importers.onnx.network import Node
+from tinyml_plugins.importers.onnx.values import Constant, Value, Variable
+
+INTEGER_SOFTMAX = Quantization.per_tensor(1 / 256, -128)
+"""The only quantisation that the integer softmax writes; within one of onnxruntime's. Others are computed in float."""
+
+
+def add(call: Call, emitter: Emitter) -> Variable:
+    """Add of two tensors of one shape, or of one and a constant that broadcasts to it."""
+    left, right = (call.inputs[0], call.inputs[1])
+    if isinstance(left, Constant):
+        left, right = right, left
+    assert isinstance(left, Variable)
+    if isinstance(right, Constant):
+        other = emitter.like(call, right, left)
+    else:
+        assert isinstance(right, Variable)
+        if emitter.shape(left) != emitter.shape(right):
+            raise call.unsupported(f"adds shapes {list(emitter.shape(left))} and {list(emitter.shape(right))}")
+        same = (left.axes, left.flattened) == (right.axes, right.flattened)
+        other = right.handle if same else emitter.laid_out(call, right, emitter.plain(call, left).axes)
+    result = emitter.emit(call, Add(activation=call.activation), [left.handle, other], left.axes)
+    return replace(result, flattened=left.flattened)
+
+
+def limits(node: Node, inputs: Sequence[Value | None]) -> Activation | None:
+    """The bounds of a Relu or Clip; None for another operator, or when they are not constant."""
+    if node.domain:
+        return None
+    if node.op_type == "Relu" and len(inputs) == 1 and not node.attributes:
+        return RELU
+    if node.op_type != "Clip" or not 1 <= len(inputs) <= 3 or node.attributes:
+        return None
+    bounds = list(IDENTITY)
+    for index, value in enumerate(inputs[1:]):
+        if not isinstance(value, Constant):
+            if node.inputs[1 + index]:
+                return None
+            continue
+        if value.data.size != 1 or np.isnan(value.real).any():
+            raise InputError("has a limit that is not one number", place=node.place)
+        bounds[index] = float(value.real.ravel()[0])
+    return min(bounds[0], bounds[1]), bounds[1]  # ONNX: the greatest value wins where the limits cross
+
+
+def clip(call: Call, emitter: Emitter) -> Variable:
+    """Relu and Clip that stand alone."""
+    own = limits(call.node, call.inputs)
+    if own is None:
+        raise call.unsupported("computes its limits", "export them as constants")
+    low, high = (min(max(bound, call.activation[0]), call.activation[1]) for bound in own)
+    variable = call.variable(0)
+    result = emitter.emit(call, Clamp(activation=(low, high)), [variable.handle], variable.axes)
+    return replace(result, flattened=variable.flattened)
+
+
+def batch_normalization(call: Call, emitter: Emitter) -> Variable:
+    """BatchNormalization for inference, over axis 1."""
+    if call.node.integer("training_mode", 0):
+        raise call.unsupported("is in training mode", "export the network for inference")
+    epsilon = call.node.number("epsilon", 1e-5)
+    if epsilon < 0:
+        raise InputError(f"has epsilon {epsilon:g}", place=call.node.place)
+    variable = call.variable(0)
+    rank = len(variable.axes)
+    handle = emitter.image(call) if rank == 4 else emitter.plain(call, variable).handle
+    if rank not in (2, 4):
+        raise call.unsupported(f"normalises a tensor of rank {rank}; 2 and 4 are known")
+    axes = (0, 2, 3, 1) if rank == 4 else variable.axes
+    if axes[-1] != 1:
+        raise call.unsupported("does not find its channels last on the device")
+    inputs = [handle]
+    for index in range(1, 5):
+        parameter = call.constant(index)
+        inputs.append(emitter.constant(parameter.name, parameter.real))
+    return emitter.emit(call, BatchNorm(epsilon=epsilon), inputs, axes)
+
+
+def softmax(call: Call, emitter: Emitter) -> Variable:
+    """Softmax along the axis that lies last on the device."""
+    if call.activation != IDENTITY:
+        raise call.unsupported("is clamped before it is quantised")
+    variable = emitter.plain(call, call.variable(0))
+    rank = len(variable.axes)
+    axis = call.node.integer("axis", -1)
+    if not -rank <= axis < rank:
+        raise InputError(f"has axis {axis} for a tensor of rank {rank}", place=call.node.place)
+    if variable.axes[-1] != axis % rank:
+        raise call.unsupported(f"runs along axis {axis}, which does not lie last on the device")
+    return emitter.emit(call, Softmax(), [variable.handle], variable.axes)

@@ -1,0 +1,189 @@
+"""Emission: what converters build the graph with; it keeps names unique and moves nothing that can stay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyml_core.errors import InputError, UnsupportedError
+from tinyml_core.graph.builder import GraphBuilder
+from tinyml_core.graph.graph import Rounding
+from tinyml_core.graph.operator import Operator
+from tinyml_core.graph.operators import IDENTITY, Dequantize, Quantize, Reshape
+from tinyml_core.graph.operators.window import Activation
+from tinyml_core.graph.tensor import DType, Quantization, Tensor
+from tinyml_plugins.importers.onnx.network import Array, Node
+from tinyml_plugins.importers.onnx.values import NHWC, Constant, Value, Variable, moves_nothing
+
+LARGEST_CONSTANT = 1 << 26
+"""Bytes that a constant may grow to when it is expanded."""
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """A node to be converted.
+
+    ``quantization`` is the result's, None where it is float; then the inputs are float too. ``activation`` is a clamp
+    to fuse. ``name`` is the result's.
+    """
+
+    node: Node
+    opset: int
+    inputs: tuple[Value | None, ...]
+    name: str
+    dtype: DType
+    quantization: Quantization | None = None
+    activation: Activation = IDENTITY
+
+    def variable(self, index: int) -> Variable:
+        """An input that is computed."""
+        value = self.inputs[index] if index < len(self.inputs) else None
+        if not isinstance(value, Variable):
+            raise self.unsupported(f"needs an input {index} that is computed")
+        return value
+
+    def constant(self, index: int) -> Constant:
+        """An input that is constant."""
+        value = self.inputs[index] if index < len(self.inputs) else None
+        if not isinstance(value, Constant):
+            raise self.unsupported(f"needs a constant input {index}")
+        return value
+
+    def optional(self, index: int) -> Constant | None:
+        """An input that may be left out, and must be constant."""
+        return None if index >= len(self.inputs) or self.inputs[index] is None else self.constant(index)
+
+    def indices(self, index: int) -> tuple[int, ...] | None:
+        """An input of integers that may be left out: axes, sizes, pads."""
+        value = self.optional(index)
+        if value is None:
+            return None
+        if value.data.dtype.kind not in "iu" or value.data.ndim > 1:
+            raise InputError(f"input {index} is no list of integers", place=self.node.place)
+        return tuple(int(each) for each in value.data.ravel())
+
+    def unsupported(self, problem: str, remedy: str = "") -> UnsupportedError:
+        """The error that refuses this node."""
+        return UnsupportedError(problem, place=self.node.place, remedy=remedy)
+
+
+class Emitter:
+    """Adds tensors and nodes to one graph."""
+
+    def __init__(self, name: str) -> None:
+        self.builder = GraphBuilder(name, Rounding.SINGLE)
+        self._names: set[str] = set()
+        self._real: dict[str, Variable] = {}
+
+    def unique(self, stem: str) -> str:
+        """``stem``, or with a number behind it where that is taken."""
+        name, count = stem, 1
+        while name in self._names:
+            count += 1
+            name = f"{stem}_{count}"
+        self._names.add(name)
+        return name
+
+    def tensor(self, variable: Variable) -> Tensor:
+        """The tensor behind a variable."""
+        return self.builder.tensor(variable.handle)
+
+    def shape(self, variable: Variable) -> tuple[int, ...]:
+        """The shape in the source."""
+        shape = self.tensor(variable).shape
+        return tuple(shape[axis] for axis in variable.source_axes)
+
+    def input(self, name: str, shape: Sequence[int], dtype: DType, quantization: Quantization | None) -> str:
+        """Add a graph input."""
+        return self.builder.input(self.unique(name), shape, dtype, quantization)
+
+    def constant(self, stem: str, data: Array, quantization: Quantization | None = None) -> str:
+        """Add a constant, in the device's layout."""
+        return self.builder.constant(self.unique(stem), np.ascontiguousarray(data), quantization)
+
+    def emit(self, call: Call, op: Operator, inputs: Sequence[str], axes: Sequence[int]) -> Variable:
+        """Add the node that computes a call's result."""
+        handle = self.builder.node(op, inputs, name=self.unique(call.name), quantization=call.quantization)
+        return Variable(handle, call.dtype, tuple(axes))
+
+    def step(self, stem: str, op: Operator, handle: str, quantization: Quantization | None) -> str:
+        """Add a node that prepares or finishes another."""
+        return self.builder.node(op, [handle], name=self.unique(stem), quantization=quantization)
+
+    def reshaped(self, handle: str, shape: Sequence[int]) -> str:
+        """The same elements under another shape."""
+        tensor = self.builder.tensor(handle)
+        if tensor.shape == tuple(shape):
+            return handle
+        return self.step(f"{handle}/reshaped", Reshape(tuple(shape)), handle, tensor.quantization)
+
+    def quantized(self, name: str, variable: Variable, quantization: Quantization, dtype: DType) -> Variable:
+        """``variable`` as integers of ``quantization``; itself where they are that already."""
+        handle = variable.handle
+        if self.tensor(variable).quantization != quantization:
+            handle = self.step(name, Quantize("int8"), handle, quantization)
+        return Variable(handle, dtype, variable.axes, variable.flattened)
+
+    def dequantized(self, variable: Variable) -> Variable:
+        """``variable`` as float32; one node however often it is asked for."""
+        if self.tensor(variable).dtype is DType.FLOAT32:
+            return variable
+        if variable.handle not in self._real:
+            handle = self.step(f"{variable.handle}/real", Dequantize(), variable.handle, None)
+            self._real[variable.handle] = Variable(handle, DType.FLOAT32, variable.axes, variable.flattened)
+        return Variable(self._real[variable.handle].handle, DType.FLOAT32, variable.axes, variable.flattened)
+
+    def plain(self, call: Call, variable: Variable) -> Variable:
+        """``variable``, unless it was flattened in the device's order."""
+        if variable.flattened is not None:
+            raise call.unsupported(
+                "reads an image flattened in NCHW order, which only a dense layer can undo",
+                "move the flattening behind a global pooling",
+            )
+        return variable
+
+    def laid_out(self, call: Call, variable: Variable, axes: tuple[int, ...]) -> str:
+        """The handle of ``variable`` in the layout ``axes``; at most a reshape is added."""
+        old = self.plain(call, variable).axes
+        permutation = tuple(old.index(axis) for axis in axes)
+        shape = self.tensor(variable).shape
+        if not moves_nothing(shape, permutation):
+            raise call.unsupported(
+                f"reads a tensor laid out {old} where {axes} is needed, which would take a transposition"
+            )
+        return self.reshaped(variable.handle, [shape[axis] for axis in permutation])
+
+    def image(self, call: Call, index: int = 0) -> str:
+        """An input as an NHWC image."""
+        variable = call.variable(index)
+        rank = len(variable.axes)
+        if rank != 4:
+            raise call.unsupported(f"works on a tensor of rank {rank}; images [n, c, h, w] are known")
+        return self.laid_out(call, variable, NHWC)
+
+    def like(self, call: Call, constant: Constant, variable: Variable) -> str:
+        """A constant broadcast to the shape of ``variable`` and laid out as it is; float, or int8 where it must be."""
+        shape = self.shape(variable)
+        data, quantization = constant.data, None
+        if call.quantization is None:
+            data = constant.real
+        else:
+            quantization = constant.quantization
+            if quantization is None or quantization.axis is not None or data.dtype.name not in ("int8", "uint8"):
+                raise call.unsupported(f"needs the constant {constant.name!r} as int8 or uint8 with one scale")
+            if data.dtype == np.uint8:
+                quantization = Quantization.per_tensor(quantization.scale[0], quantization.zero_point[0] - 128)
+                data = (data.astype(np.int16) - 128).astype(np.int8)
+        try:
+            if np.broadcast_shapes(shape, data.shape) != shape:
+                raise ValueError
+        except ValueError:
+            raise call.unsupported(f"shapes {list(shape)} and {list(data.shape)} differ") from None
+        if int(np.prod(shape)) * data.dtype.itemsize > LARGEST_CONSTANT:
+            raise call.unsupported(f"would expand a constant beyond {LARGEST_CONSTANT} bytes")
+        whole = np.broadcast_to(data, shape).transpose(variable.axes)
+        if variable.flattened is not None:
+            whole = whole[:, variable.flattened.order()]
+        return self.constant(f"{constant.name}/{call.name}", whole, quantization)

@@ -1,0 +1,46 @@
+"""Lowering of reductions of int8 activations, but the mean."""
+
+from __future__ import annotations
+
+import math
+
+from tinyml_core.arithmetic.lowering.pooling import MeanLowering, PoolLowering
+from tinyml_core.arithmetic.lowering.requantisation import (
+    place_of,
+    requantisation,
+    require_quantised,
+    require_same_scale,
+)
+from tinyml_core.errors import UnsupportedError
+from tinyml_core.graph.graph import Graph, Node
+from tinyml_core.graph.operators import ArgReduce, Reduce
+
+
+def lower_reduce(node: Node, graph: Graph) -> MeanLowering | PoolLowering:
+    """Lower an int8 sum (which requantises as a mean does), maximum or minimum (which move values) over axes.
+
+    Raises:
+        UnsupportedError: operands are not int8, the function is another one, or scales do not suit it.
+    """
+    assert isinstance(node.op, Reduce)
+    (source,) = graph.inputs_of(node)
+    (output,) = graph.outputs_of(node)
+    require_quantised(node, [source, output])
+    if node.op.function == "sum":
+        count = math.prod(source.shape[axis] for axis in node.op.axes)
+        scales = [source.scale / output.scale]
+        return MeanLowering(source.zero_point, count, requantisation(scales, node, output, graph.rounding))
+    if node.op.function not in ("max", "min"):
+        raise UnsupportedError(f"no integer arithmetic is defined for {node.op.function!r}", place=place_of(node))
+    require_same_scale(node, source, output)
+    return PoolLowering(*output.dtype.limits)
+
+
+def lower_arg_reduce(node: Node, graph: Graph) -> None:
+    """Check a quantised :class:`ArgReduce`, which needs no constants: the order of integers is that of their values.
+
+    Raises:
+        UnsupportedError: the input is not int8.
+    """
+    assert isinstance(node.op, ArgReduce)
+    require_quantised(node, graph.inputs_of(node))

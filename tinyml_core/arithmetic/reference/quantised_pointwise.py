@@ -1,0 +1,106 @@
+"""Pointwise int8 kernels but additions: tables, products, quotients, comparisons; operands broadcast."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tinyml_core.arithmetic.lowering import lower_binary, lower_unary
+from tinyml_core.arithmetic.lowering.binary import (
+    ComparisonLowering,
+    ExtremumLowering,
+    MultiplyLowering,
+    PreluLowering,
+)
+from tinyml_core.arithmetic.lowering.divide import DivideLowering
+from tinyml_core.arithmetic.reference.integer import add
+from tinyml_core.arithmetic.reference.requantised import requantised
+from tinyml_core.arithmetic.requantise import (
+    Int64,
+    doubling_high_multiply,
+
+    rounding_shift_right,
+)
+from tinyml_core.graph.graph import Graph, Node
+from tinyml_core.graph.operators import Binary
+
+Array = npt.NDArray[Any]
+Run = Callable[[Sequence[Array]], Array]
+
+
+def unary(node: Node, graph: Graph) -> Run:
+    """Prepare an int8 :class:`~tinyml_core.graph.operators.Unary`: a look into its table."""
+    table = lower_unary(node, graph).table
+    return lambda inputs: table[inputs[0].astype(np.int64) + 128]
+
+
+def binary(node: Node, graph: Graph) -> Run:
+    """Prepare an int8 :class:`Binary`."""
+    op = node.op
+    assert isinstance(op, Binary)
+    lowering = lower_binary(node, graph)
+    if isinstance(lowering, ComparisonLowering):
+        left, right, compare = lowering.left, lowering.right, COMPARE[op.function]
+        return lambda inputs: compare(
+            left[inputs[0].astype(np.int64) + 128], right[inputs[1].astype(np.int64) + 128]
+        )
+    if isinstance(lowering, ExtremumLowering):
+        extremum = np.maximum if op.function == "maximum" else np.minimum
+        low, high = np.int8(lowering.low), np.int8(lowering.high)
+        return lambda inputs: np.clip(extremum(inputs[0], inputs[1]), low, high)
+    if isinstance(lowering, MultiplyLowering | PreluLowering | DivideLowering):
+        kernel = _KERNELS[type(lowering)]
+        zero_points = lowering.input_zero_points
+        return lambda inputs: kernel(
+            lowering, *(values.astype(np.int64) - zero for values, zero in zip(inputs, zero_points, strict=True))
+        )
+    return add(node, graph)
+
+
+COMPARE: dict[str, Callable[[Array, Array], Array]] = {
+    "equal": np.equal,
+    "greater": np.greater,
+    "greater_equal": np.greater_equal,
+    "less": np.less,
+    "less_equal": np.less_equal,
+    "not_equal": np.not_equal,
+}
+
+
+def _multiply(lowering: MultiplyLowering, left: Int64, right: Int64) -> Array:
+    return requantised(left * right, lowering.requantisation)
+
+
+def _prelu(lowering: PreluLowering, values: Int64, slopes: Int64) -> Array:
+    values, slopes = np.broadcast_arrays(values, slopes)
+    falling = requantised(values * slopes, lowering.negative)
+    return np.where(values >= 0, requantised(values, lowering.positive), falling)
+
+
+def _divide(lowering: DivideLowering, left: Int64, right: Int64) -> Array:
+    left, right = np.broadcast_arrays(left, right)
+    index = right + lowering.input_zero_points[1] + 128
+    dividend = np.where(right < 0, -left, left)
+    mantissa, shift = lowering.mantissa[index].astype(np.int64), lowering.shift[index].astype(np.int64)
+    if lowering.ratio is None:
+        quotient = (dividend * mantissa + (np.int64(1) << (31 - shift))) >> (32 - shift)
+    else:
+        room = 31 - np.frexp(np.where(dividend < 0, ~dividend, dividend).astype(np.float64))[1].astype(np.int64)
+        unscaled = doubling_high_multiply(dividend << room, mantissa)
+        by = room + shift - lowering.ratio[1]
+        rounded = rounding_shift_right(
+            doubling_high_multiply(unscaled, np.asarray(lowering.ratio[0], np.int64)), np.minimum(by, 31)
+        )
+        quotient = np.where(by > 31, 0, rounded)
+    quotient = np.where(right == 0, np.sign(left) * 1024, quotient)
+    return np.clip(quotient + lowering.zero_point, lowering.low, lowering.high).astype(np.int8)
+
+
+_KERNELS: dict[type, Callable[..., Array]] = {
+    MultiplyLowering: _multiply,
+    PreluLowering: _prelu,
+    DivideLowering: _divide,
+}
