@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from tinyml_core.platform import Platform
+from tinyml_core.testing.isolation import Limits
 from tinyml_core.testing.mutations import BYTE_MUTATIONS, Mutation
 
 
@@ -21,10 +22,15 @@ class Family:
     sources: tuple[bytes, ...]
     structured: Mapping[str, Mutation]
     """Kinds of damage that know the format, beside those of bytes."""
-    read: Callable[[Path], Any]
-    """What a command does first with such a file; the graph where it holds one."""
+    open: Callable[[Path, Platform], str]
+    """What a command does with such a file; returns what is worth keeping of it."""
     weights: tuple[int, ...] = ()
     """How often each source is taken; evenly when empty."""
+    beside: Mapping[str, bytes] = field(default_factory=dict)
+    """Other files of its folder."""
+    limits: Limits = Limits()
+    is_network: bool = False
+    """Whether an accepted file can be compiled."""
 
     def mutant(self, number: int, seed: int) -> tuple[str, bytes]:
         """Kind and bytes of case ``number``: always the same for a seed."""

@@ -12,18 +12,34 @@ from tinyml_core.graph.operators import (
     RELU,
     RELU6,
     Add,
+    ArgReduce,
     AveragePool2D,
+    Binary,
     Clamp,
+    Concat,
     Conv2D,
     DepthwiseConv2D,
     Dequantize,
+    Expand,
     FullyConnected,
+    Gather,
+    L2Norm,
+    LogSoftmax,
+    MatMul,
     MaxPool2D,
     Mean,
     Pad,
     Quantize,
+    Reduce,
     Reshape,
+    Resize,
+    Select,
+    Slice,
     Softmax,
+    Split,
+    Transpose,
+    TransposeConv2D,
+    Unary,
 )
 
 runtime = pytest.importorskip("tflite_micro.python.tflite_micro.runtime")
@@ -35,8 +51,32 @@ class NotExpressible(Exception):
 
 
 ACTIVATIONS = {IDENTITY: 0, RELU: 1, (-1.0, 1.0): 2, RELU6: 3}
-TYPES = {DType.FLOAT32: 0, DType.INT32: 2, DType.INT8: 9}
+TYPES = {DType.FLOAT32: 0, DType.INT32: 2, DType.BOOL: 6, DType.INT8: 9}
 SAME, VALID = 0, 1
+UNARY = {
+    "abs": ("ABS", "AbsOptions"),
+    "elu": ("ELU", None),
+    "hard_swish": ("HARD_SWISH", "HardSwishOptions"),
+    "leaky_relu": ("LEAKY_RELU", "LeakyReluOptions"),
+    "rsqrt": ("RSQRT", None),
+    "sigmoid": ("LOGISTIC", None),
+    "tanh": ("TANH", None),
+}
+BINARY = {
+    "divide": ("DIV", "DivOptions"),
+    "equal": ("EQUAL", "EqualOptions"),
+    "greater": ("GREATER", "GreaterOptions"),
+    "greater_equal": ("GREATER_EQUAL", "GreaterEqualOptions"),
+    "less": ("LESS", "LessOptions"),
+    "less_equal": ("LESS_EQUAL", "LessEqualOptions"),
+    "maximum": ("MAXIMUM", "MaximumMinimumOptions"),
+    "minimum": ("MINIMUM", "MaximumMinimumOptions"),
+    "multiply": ("MUL", "MulOptions"),
+    "not_equal": ("NOT_EQUAL", "NotEqualOptions"),
+    "prelu": ("PRELU", None),
+    "subtract": ("SUB", "SubOptions"),
+}
+"""Operators that TensorFlow Lite Micro has int8 kernels for, with their options."""
 
 
 def to_tflite(graph: Graph) -> bytes:
@@ -143,10 +183,62 @@ class _Writer:
                 options = schema.ReducerOptionsT()
                 options.keepDims = op.keep_axes
                 self.operator("MEAN", [*inputs, self.constant(op.axes)], outputs, options, "ReducerOptions")
+            case Unary() if op.function in UNARY and not (op.function == "elu" and op.alpha != 1.0):
+                options = self.options(UNARY[op.function][1])
+                if op.function == "leaky_relu":
+                    options.alpha = op.alpha
+                self.operator(UNARY[op.function][0], inputs, outputs, options, UNARY[op.function][1] or "NONE")
+            case Binary() if op.function in BINARY:
+                options = self.options(BINARY[op.function][1])
+                if hasattr(options, "fusedActivationFunction"):
+                    options.fusedActivationFunction = activation(op)
+                elif activation(op) != 0:
+                    raise NotExpressible(f"{op}")
+                self.operator(BINARY[op.function][0], inputs, outputs, options, BINARY[op.function][1] or "NONE")
+            case Select():
+                self.operator("SELECT_V2", inputs, outputs, schema.SelectV2OptionsT(), "SelectV2Options")
+            case Reduce() if op.function in ("sum", "max", "min"):
+                options = schema.ReducerOptionsT()
+                options.keepDims = op.keep_axes
+                code = "SUM" if op.function == "sum" else f"REDUCE_{op.function.upper()}"
+                self.operator(code, [*inputs, self.constant(op.axes)], outputs, options, "ReducerOptions")
+            case ArgReduce() if not op.last and not op.keep_axes:
+                options = schema.ArgMinOptionsT() if op.least else schema.ArgMaxOptionsT()
+                options.outputType = TYPES[target.dtype]
+                axis = self.constant([op.axis])
+                if op.least:
+                    self.operator("ARG_MIN", [*inputs, axis], outputs, options, "ArgMinOptions")
+                else:
+                    self.operator("ARG_MAX", [*inputs, axis], outputs, options, "ArgMaxOptions")
+            case L2Norm():
+                self.operator("L2_NORMALIZATION", inputs, outputs, schema.L2NormOptionsT(), "L2NormOptions")
+            case LogSoftmax():
+                self.operator("LOG_SOFTMAX", inputs, outputs, schema.LogSoftmaxOptionsT(), "LogSoftmaxOptions")
             case Softmax():
                 options = schema.SoftmaxOptionsT()
                 options.beta = op.beta
                 self.operator("SOFTMAX", inputs, outputs, options, "SoftmaxOptions")
+            case Transpose() | Concat() | Split() | Slice() | Gather() | Expand() | Resize():
+                self.arrangement(op, inputs, outputs)
+            case Pad() if op.mode in ("reflect", "symmetric"):
+                options = schema.MirrorPadOptionsT()
+                options.mode = 0 if op.mode == "reflect" else 1
+                self.operator("MIRROR_PAD", [*inputs, self.constant(op.padding)], outputs, options, "MirrorPadOptions")
+            case MatMul() if op.activation == IDENTITY:
+                options = schema.BatchMatMulOptionsT()
+                options.adjX, options.adjY = op.transpose_left, op.transpose_right
+                self.operator("BATCH_MATMUL", inputs, outputs, options, "BatchMatMulOptions")
+            case TransposeConv2D():
+                weights = self.graph.inputs_of(node)[1]
+                options = schema.TransposeConvOptionsT()
+                options.strideH, options.strideW = op.stride
+                options.fusedActivationFunction = activation(op)
+                options.padding = SAME if op.padding == same_padding(op.size, weights.shape[1:3], op.stride) else VALID
+                if options.padding == VALID and op.padding != (0, 0):
+                    raise NotExpressible(f"{op}")
+                image, *constants = inputs
+                operands = [self.constant(target.shape), constants[0], image, *constants[1:]]
+                self.operator("TRANSPOSE_CONV", operands, outputs, options, "TransposeConvOptions")
             case Pad():
                 if len(op.padding) > 4 or (op.mode, op.value) != ("constant", 0.0):
                     raise NotExpressible(f"{op}")
@@ -165,6 +257,48 @@ class _Writer:
                 self.operator("DEQUANTIZE", inputs, outputs, schema.DequantizeOptionsT(), "DequantizeOptions")
             case _:
                 raise NotExpressible(f"{op}")
+
+    def options(self, name):
+        return None if name is None else getattr(schema, f"{name}T")()
+
+    def arrangement(self, op, inputs, outputs):
+        match op:
+            case Transpose():
+                options = schema.TransposeOptionsT()
+                self.operator("TRANSPOSE", [*inputs, self.constant(op.axes)], outputs, options, "TransposeOptions")
+            case Concat():
+                options = schema.ConcatenationOptionsT()
+                options.axis = op.axis
+                self.operator("CONCATENATION", inputs, outputs, options, "ConcatenationOptions")
+            case Split():
+                options = schema.SplitVOptionsT()
+                options.numSplits = len(op.sizes)
+                operands = [*inputs, self.constant(op.sizes), self.constant([op.axis])]
+                self.operator("SPLIT_V", operands, outputs, options, "SplitVOptions")
+            case Slice():
+                options = schema.StridedSliceOptionsT()
+                ends = [start + n * step for start, n, step in zip(op.starts, op.sizes, op.steps, strict=True)]
+                options.endMask = sum(1 << axis for axis, end in enumerate(ends) if end < 0)
+                operands = [*inputs, *(self.constant(values) for values in (op.starts, ends, op.steps))]
+                self.operator("STRIDED_SLICE", operands, outputs, options, "StridedSliceOptions")
+            case Gather():
+                options = schema.GatherOptionsT()
+                options.axis = op.axis
+                self.operator("GATHER", inputs, outputs, options, "GatherOptions")
+            case Expand():
+                options = schema.BroadcastToOptionsT()
+                self.operator("BROADCAST_TO", [*inputs, self.constant(op.shape)], outputs, options, "BroadcastToOptions")
+            case Resize():
+                ties = {"asymmetric": "floor", "half_pixel": "half_up", "align_corners": "half_up"}
+                if op.method == "nearest" and op.rounding != ties[op.coordinates]:
+                    raise NotExpressible(f"{op}")
+                nearest = op.method == "nearest"
+                options = schema.ResizeNearestNeighborOptionsT() if nearest else schema.ResizeBilinearOptionsT()
+                options.alignCorners = op.coordinates == "align_corners"
+                options.halfPixelCenters = op.coordinates == "half_pixel"
+                code = "RESIZE_NEAREST_NEIGHBOR" if nearest else "RESIZE_BILINEAR"
+                kind = "ResizeNearestNeighborOptions" if nearest else "ResizeBilinearOptions"
+                self.operator(code, [*inputs, self.constant(op.size)], outputs, options, kind)
 
     def padded(self, index, source, op, kernel):
         """The input and the padding of a convolution; explicit padding becomes an operator of its own."""
@@ -187,6 +321,14 @@ def activation(op):
     if op.activation not in ACTIVATIONS:
         raise NotExpressible(f"activation {op.activation}")
     return ACTIVATIONS[op.activation]
+
+
+def same_padding(size, kernel, stride):
+    """What SAME means above and to the left of the convolution that a transposed one runs backwards."""
+    return tuple(
+        max((math.ceil(n / step) - 1) * step + taps - n, 0) // 2
+        for n, taps, step in zip(size, kernel, stride, strict=True)
+    )
 
 
 def implied_padding(source, op, kernel):

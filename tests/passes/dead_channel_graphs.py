@@ -73,9 +73,7 @@ class Author:
         output, taps = self.quantization(), weights.size // outputs
         factor = output.scale[0] / self.builder.tensor(x).scale / (40 * taps**0.5)
         scales = factor * 2.0 ** rng.uniform(-2, 3, outputs)
-        quantization = (
-            Quantization.per_channel(scales, axis) if rng.random() < 0.7 else Quantization.per_tensor(factor)
-        )
+        quantization = Quantization.per_channel(scales, axis) if rng.random() < 0.7 else Quantization.per_tensor(factor)
         operands = [x, self.builder.constant(self.name("weights"), weights, quantization)]
         if rng.random() < 0.8:
             accumulator = Quantization.per_tensor(factor * self.builder.tensor(x).scale)

@@ -251,6 +251,14 @@ def test_weights_that_two_layers_share_are_cut_for_each_alone():
     assert "left.w" not in rewritten.tensors
 
 
+def test_weights_that_are_an_output_too_stay_whole():
+    chain = Chain(2)
+    chain.pointwise("first", [[3, 5], [0, 0], [-7, 2]], [10, 4000, 20])
+    chain.pointwise("last", [[1, 90, 3], [4, -70, 6]])
+    rewritten = chain.rewritten(chain.x, "last.w")[1]
+    assert channels(rewritten, "first") == 2
+
+
 def test_what_an_unknown_operator_reads_stays():
     chain = Chain(2)
     chain.pointwise("first", [[3, 5], [0, 0], [-7, 2]], [10, 4000, 20])

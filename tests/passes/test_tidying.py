@@ -29,8 +29,8 @@ from tinyml_core.graph.operators import (
     Transpose,
 )
 from tinyml_core.graph.verify import verify
-from tinyml_core.platform import Platform
 from tinyml_core.pipeline.passes import apply_passes, ordered_passes
+from tinyml_core.platform import Platform
 from tinyml_core.testing.random_graphs import choose_from, random_graph, random_inputs
 from tinyml_plugins.passes.drop_dead_nodes import DropDeadNodes
 from tinyml_plugins.passes.drop_identities import DropIdentities
@@ -42,9 +42,9 @@ TIDYING = (DropDeadNodes, DropIdentities, FoldConstants, FoldPad)
 AROUND = ((0, 0), (1, 2), (0, 1), (0, 0))
 
 
-def image(dtype=DType.INT8, shape=(1, 5, 6, 3), quantization=Q(0.05, -7), rounding=Rounding.SINGLE):
+def image(dtype=DType.INT8, shape=(1, 5, 6, 3), rounding=Rounding.SINGLE):
     b = GraphBuilder("tidy", rounding)
-    return b, b.input("image", shape, dtype, quantization if dtype is DType.INT8 else None)
+    return b, b.input("image", shape, dtype, Q(0.05, -7) if dtype is DType.INT8 else None)
 
 
 def kinds(graph: Graph) -> list[str]:

@@ -9,7 +9,20 @@ from tinyml_core.arithmetic.executor import execute
 from tinyml_core.errors import GraphError
 from tinyml_core.graph import DType, GraphBuilder
 from tinyml_core.graph.batch import with_batch
-from tinyml_core.graph.operators import Add, Mean, Pad, Reshape, Softmax
+from tinyml_core.graph.operators import (
+    Add,
+    Concat,
+    Expand,
+    Gather,
+    MatMul,
+    Mean,
+    Pad,
+    Reshape,
+    Slice,
+    Softmax,
+    Split,
+    Transpose,
+)
 from tinyml_core.graph.verify import verify
 
 
@@ -26,6 +39,39 @@ def test_samples_do_not_mix():
     assert together.shape == (5, 8)
     for sample, expected in zip(samples, together, strict=True):
         np.testing.assert_array_equal(execute(graph, {"x": sample[np.newaxis]})["y"][0], expected)
+
+
+def test_samples_do_not_mix_where_elements_are_arranged():
+    b = GraphBuilder("g")
+    x = b.input("x", (1, 3, 4), DType.FLOAT32)
+    turned = b.node(Transpose((0, 2, 1)), [x])
+    product = b.node(MatMul(), [x, turned])
+    joined = b.node(Concat(2), [product, b.constant("c", np.ones((1, 3, 2), np.float32))])
+    left, right = b.node_outputs(Split(2, (3, 2)), [joined], name="s")
+    rows = b.node(Gather(1), [left, b.constant("at", np.array([2, 0]))])
+    part = b.node(Expand((1, 6, 1)), [b.node(Slice((0, 0, 1), (1, 1, 1), (1, 1, 1)), [right])])
+    graph = verify(b.build([rows, part]))
+    samples = np.random.default_rng(0).normal(size=(5, 3, 4)).astype(np.float32)
+    together = execute(verify(with_batch(graph, 5)), {"x": samples})
+    for index, sample in enumerate(samples):
+        alone = execute(graph, {"x": sample[np.newaxis]})
+        for name, values in alone.items():
+            np.testing.assert_array_equal(values[0], together[name][index])
+
+
+@pytest.mark.parametrize(
+    "op", [Transpose((1, 0)), Slice((0, 0), (1, 6), (1, 1)), Gather(0), Split(0, (1,)), Concat(0)], ids=str
+)
+def test_an_arrangement_along_the_leading_axis_is_named_or_right(op):
+    b = GraphBuilder("g")
+    x = b.input("x", (1, 6), DType.FLOAT32)
+    operands = [x, b.constant("at", np.array([0]))] if isinstance(op, Gather) else [x]
+    graph = b.build([b.node(op, operands, name="mix")])
+    if isinstance(op, Slice):
+        assert with_batch(graph, 6).tensors["mix"].shape == (6, 6)
+    else:
+        with pytest.raises(GraphError, match="'mix'"):
+            with_batch(graph, 6)
 
 
 @pytest.mark.parametrize(

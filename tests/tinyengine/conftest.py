@@ -19,6 +19,7 @@ from tinyml_core.api.runner import Measurement, Runner
 from tinyml_core.api.toolchain import Toolchain
 from tinyml_core.arithmetic.executor import execute
 from tinyml_core.graph.graph import Graph
+from tinyml_core.graph.tensor import DType
 from tinyml_core.hardware.profile import HardwareProfile, MemoryRegion
 from tinyml_core.platform import Platform
 from tinyml_core.program.planner import plan
@@ -63,7 +64,13 @@ class Network:
         values = {}
         for name in self.graph.inputs:
             tensor = self.graph.tensors[name]
-            if tensor.dtype.is_integer:
+            if tensor.dtype is DType.BOOL:
+                values[name] = rng.integers(0, 2, tensor.shape).astype(bool)
+            elif tensor.dtype in (DType.INT32, DType.INT64):  # small ones are as frequent as large ones
+                whole = rng.integers(*tensor.dtype.limits, tensor.shape, np.int64, endpoint=True)
+                shifted = whole >> rng.integers(0, 8 * tensor.dtype.size, tensor.shape)
+                values[name] = np.asarray(shifted, tensor.dtype.numpy)
+            elif tensor.dtype.is_integer:
                 low, high = tensor.dtype.limits
                 values[name] = rng.integers(low, high + 1, tensor.shape).astype(tensor.dtype.numpy)
             else:
@@ -73,7 +80,7 @@ class Network:
     def expected(self, inputs: dict[str, np.ndarray]) -> bytes:
         """What the reference computes: all outputs one after the other."""
         outputs = execute(self.graph, inputs)
-        return b"".join(outputs[name].tobytes() for name in self.graph.outputs)
+        return b"".join(one_nan(outputs[name]).tobytes() for name in self.graph.outputs)
 
     def fill(self, arena: bytearray, inputs: dict[str, np.ndarray]) -> None:
         """Write the inputs into an arena."""
@@ -83,8 +90,16 @@ class Network:
 
     def outputs(self, arena: bytes) -> bytes:
         """The outputs in an arena, one after the other."""
-        buffers = [self.program.buffer_of(name) for name in self.graph.outputs]
-        return b"".join(bytes(arena[buffer.offset : buffer.offset + buffer.size]) for buffer in buffers)
+        found = b""
+        for name in self.graph.outputs:
+            buffer, dtype = self.program.buffer_of(name), self.graph.tensors[name].dtype.numpy
+            found += one_nan(np.frombuffer(bytes(arena[buffer.offset : buffer.offset + buffer.size]), dtype)).tobytes()
+        return found
+
+
+def one_nan(values: np.ndarray) -> np.ndarray:
+    """``values`` with the same bits for every NaN: its sign and payload are not defined."""
+    return np.where(np.isnan(values), np.float32(np.nan), values) if values.dtype == np.float32 else values
 
 
 def make_network(graph: Graph, prefix: str = "net", core: str = "cortex-m4", objective="latency", **options) -> Network:
@@ -107,8 +122,9 @@ class HostLibrary:
     def __init__(self, compiler: str, networks: list[Network], folder: Path, *flags: str) -> None:
         folder = Path(tempfile.mkdtemp(dir=folder))  # a library stays loaded, so its file must stay as it is
         library = folder / "networks.so"
-        sources = [str(path) for path in write_sources(networks, folder)]
-        command = [compiler, *WARNINGS, "-O1", "-shared", "-fPIC", "-ffp-contract=off", *flags, *sources]
+        unit = folder / "all_networks.c"  # one translation unit: starting a compiler takes longer than a network does
+        unit.write_text("".join(f'#include "{path.name}"\n' for path in write_sources(networks, folder)))
+        command = [compiler, *WARNINGS, "-O1", "-shared", "-fPIC", "-ffp-contract=off", *flags, str(unit)]
         done = subprocess.run([*command, "-o", str(library)], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr[:4000]
         self._library = ctypes.CDLL(str(library))
@@ -219,9 +235,10 @@ def write_sources_fixture():
 
 @pytest.fixture(scope="session")
 def layer_graphs():
-    """Single layers of awkward shapes, by rounding."""
-    path = Path(__file__).with_name("layer_graphs.py")  # tests are no package, so it cannot be imported by name
-    return cache(lambda rounding: runpy.run_path(str(path))["layers"](rounding))
+    """Single layers of awkward shapes, by rounding, from all the files that hold some."""
+    paths = sorted(Path(__file__).parent.glob("*_graphs.py"))  # tests are no package, so none can be imported by name
+    files = [path for path in paths if not path.name.startswith("test_")]
+    return cache(lambda rounding: [g for path in files for g in runpy.run_path(str(path))["layers"](rounding)])
 
 
 @pytest.fixture

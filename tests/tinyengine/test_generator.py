@@ -15,7 +15,19 @@ import pytest
 from tinyml_core.api.generator import CodeGenerator
 from tinyml_core.errors import UnsupportedError
 from tinyml_core.graph import DType, GraphBuilder, Quantization, Rounding
-from tinyml_core.graph.operators import RELU, Add, BatchNorm, Conv2D, DepthwiseConv2D, Mean, Quantize, Reshape, Softmax
+from tinyml_core.graph.operators import (
+    RELU,
+    Add,
+    BatchNorm,
+    Conv2D,
+    DepthwiseConv2D,
+    Mean,
+    Quantize,
+    Reduce,
+    Reshape,
+    Softmax,
+    Unary,
+)
 from tinyml_core.platform import Platform
 from tinyml_plugins.tinyengine.generator import TinyEngine
 
@@ -225,9 +237,11 @@ def _single(op, dtype, shape, quantization, out):
 @pytest.mark.parametrize(
     ("graph", "words"),
     [
-        (_single(Softmax(), DType.FLOAT32, (1, 4), None, None), ("softmax", "float32")),
+        (_single(Softmax(), DType.INT32, (1, 4), None, None), ("softmax", "int32")),
+        (_single(Unary("exp"), DType.INT32, (1, 4), None, None), ("unary", "'exp'", "int32")),
+        (_single(Reduce("l2", (0,)), DType.BOOL, (1, 4), None, None), ("reduce", "'l2'", "bool")),
         (_single(Quantize(dtype="int16"), DType.INT8, (4,), Q(0.1), Q(0.1)), ("quantize", "int16")),
-        (_single(Reshape(shape=(4,)), DType.INT16, (2, 2), Q(0.1), Q(0.1)), ("reshape", "int16")),
+        (_single(Unary("abs"), DType.INT32, (4,), Q(0.1), Q(0.1)), ("unary", "int32")),
     ],
 )
 def test_what_is_not_supported_is_named(graph, words, make_profile):
@@ -237,12 +251,18 @@ def test_what_is_not_supported_is_named(graph, words, make_profile):
         assert word in str(caught.value)
 
 
+class Unknown(BatchNorm):
+    """An operator that a plugin has made up."""
+
+    kind = "unknown"
+
+
 def test_operator_without_kernel_is_named(make_profile):
     b = GraphBuilder("g")
     parameters = [b.zeros(name, (3,)) for name in ("gamma", "beta", "mean", "variance")]
     x = b.input("x", (1, 3), DType.FLOAT32)
-    graph = b.build([b.node(BatchNorm(), [x, *parameters], name="norm")])
-    with pytest.raises(UnsupportedError, match=r"norm.*batch_norm.*float32"):
+    graph = b.build([b.node(Unknown(), [x, *parameters], name="norm")])
+    with pytest.raises(UnsupportedError, match=r"norm.*unknown.*float32"):
         TinyEngine().candidates(graph.nodes[0], graph, make_profile())
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from tinyml_core.errors import GraphError
 from tinyml_core.graph.graph import Graph
-from tinyml_core.graph.operator import Broken
-from tinyml_core.graph.operators import Add, Mean, Pad, Reshape
+from tinyml_core.graph.operator import Broken, Operator
+from tinyml_core.graph.operators import Add, Concat, Expand, Gather, Mean, Pad, Reshape, Slice, Transpose
 from tinyml_core.graph.tensor import Tensor
 
 
@@ -26,14 +26,18 @@ def with_batch(graph: Graph, samples: int) -> Graph:
     for node in graph.nodes:
         place = f"node {node.name!r} ({node.op.kind})"
         op = node.op
-        if (isinstance(op, Mean) and 0 in op.axes) or (isinstance(op, Pad) and op.padding[0] != (0, 0)):
+        if _mixes(op, constant=tensors[node.inputs[0]].data is not None):
             raise GraphError("works across the leading axis, which holds the samples", place=place)
         if isinstance(op, Reshape):
             if op.shape[:1] != (1,):
                 raise GraphError("moves elements into the leading axis, which holds the samples", place=place)
             op = replace(op, shape=(samples, *op.shape[1:]))
+        if isinstance(op, Expand) and len(op.shape) == len(graph.tensors[node.inputs[0]].shape):
+            op = replace(op, shape=(samples, *op.shape[1:]))
+        if isinstance(op, Slice):
+            op = replace(op, sizes=(samples, *op.sizes[1:]), steps=(1, *op.steps[1:]))
         inputs = list(node.inputs)
-        if isinstance(op, Add):
+        if isinstance(op, Add | Concat):
             for index, name in enumerate(inputs):
                 if tensors[name].data is not None:  # an operand that is the same for every sample
                     inputs[index] = f"{name} for {samples} samples"
@@ -49,6 +53,22 @@ def with_batch(graph: Graph, samples: int) -> Graph:
             raise GraphError(f"cannot take {samples} samples at once", place=place)
         nodes.append(node)
     return replace(graph, tensors=tensors, nodes=tuple(nodes))
+
+
+def _mixes(op: Operator, *, constant: bool) -> bool:
+    """Whether ``op`` computes across the leading axis; ``constant`` when its first operand is the same for all."""
+    match op:
+        case Mean():
+            return 0 in op.axes
+        case Pad():
+            return op.padding[0] != (0, 0)
+        case Transpose():
+            return op.axes[:1] != (0,)
+        case Concat():
+            return op.axis == 0
+        case Gather():
+            return op.axis == 0 and not constant
+    return False
 
 
 def _widened(tensor: Tensor, samples: int) -> Tensor:

@@ -15,6 +15,9 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.generic]
 
+LARGEST_TENSOR = 1 << 28
+"""Bytes above which a tensor is refused: no microcontroller addresses it, and a hostile file may claim it."""
+
 
 class DType(enum.Enum):
     """Element types; the value is the NumPy name."""

@@ -7,10 +7,10 @@ import math
 from tinyml_core.errors import GraphError
 from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.graph.operator import Broken
-from tinyml_core.graph.tensor import DType, Tensor
+from tinyml_core.graph.tensor import LARGEST_TENSOR, DType, Tensor
 
-LARGEST_TENSOR = 1 << 31
-"""Bytes above which a tensor is refused: no microcontroller addresses it, and a hostile file may claim it."""
+MOST_NODES = 4096
+"""Nodes above which a graph is refused: planning compares all with all, and a hostile file may repeat one for free."""
 
 
 def verify(graph: Graph) -> Graph:
@@ -21,6 +21,8 @@ def verify(graph: Graph) -> Graph:
     """
     if not graph.outputs:
         raise GraphError("has no outputs", place=f"graph {graph.name!r}")
+    if len(graph.nodes) > MOST_NODES:
+        raise GraphError(f"has {len(graph.nodes)} nodes, the limit is {MOST_NODES}", place=f"graph {graph.name!r}")
     for key, tensor in graph.tensors.items():
         if key != tensor.name:
             raise GraphError(f"is filed under the name {key!r}", place=f"tensor {tensor.name!r}")

@@ -36,7 +36,7 @@ class Author:
 
     def name(self, what: str) -> str:
         """A name for a constant that no tensor has yet."""
-        return f"{what}_{len(self.values)}"
+        return f"{what}_{len(self.builder.build([]).tensors)}"
 
 
 class Maker(NamedTuple):

@@ -31,7 +31,9 @@ class Limits:
 
     seconds: int = 5
     memory: int = 512 << 20
-    """Bytes by which the process may grow; address space may grow by twice as much."""
+    """Bytes by which the process may grow."""
+    address_space: int = 1 << 30
+    """Bytes it may reserve: allocating more raises MemoryError."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def _carry_out(work: Callable[[], str], limits: Limits, sending: int) -> NoRetur
     try:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends even code that never returns to Python
         signal.alarm(limits.seconds)
-        address_space = _pages(0) * resource.getpagesize() + 2 * limits.memory
+        address_space = _pages(0) * resource.getpagesize() + limits.address_space
         resource.setrlimit(resource.RLIMIT_AS, (address_space, address_space))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         for category in (RuntimeWarning, UserWarning):

@@ -12,7 +12,6 @@ from tinyml_core.graph import Quantization, Tensor
 from tinyml_core.graph.operator import Operator
 from tinyml_core.graph.operators import (
     Activation,
-    Add,
     AveragePool2D,
     Clamp,
     Conv2D,
@@ -120,13 +119,6 @@ def _pool(op: type[AveragePool2D] | type[MaxPool2D]) -> Callable[[Author, str], 
     return make
 
 
-def _add(author: Author, source: str) -> str:
-    shape = author.builder.tensor(source).shape
-    others = [name for name in author.values if author.builder.tensor(name).shape == shape]
-    operands = [source, author.choose(others)]
-    return author.builder.node(Add(author.activation()), operands, quantization=author.quantization())
-
-
 def _pad(author: Author, source: str) -> str:
     tensor = author.builder.tensor(source)
     padding = tuple((author.choose([1, 0, 2]), author.choose([0, 1])) for _ in tensor.shape[1:])
@@ -175,7 +167,6 @@ MAKERS: dict[type[Operator], Maker] = {
     FullyConnected: Maker(lambda tensor: tensor.elements <= 2048, _dense),
     AveragePool2D: Maker(_is_image, _pool(AveragePool2D)),
     MaxPool2D: Maker(_is_image, _pool(MaxPool2D)),
-    Add: Maker(_is_anything, _add),
     Pad: Maker(lambda tensor: len(tensor.shape) >= 2 and tensor.elements <= 1024, _pad),
     Reshape: Maker(_is_anything, _reshape),
     Mean: Maker(_is_anything, _mean),

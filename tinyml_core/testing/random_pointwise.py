@@ -8,7 +8,7 @@ import numpy as np
 
 from tinyml_core.graph import DType, Quantization, Tensor
 from tinyml_core.graph.operator import Operator
-from tinyml_core.graph.operators import ArgReduce, Binary, L2Norm, LogSoftmax, Reduce, Select, Unary
+from tinyml_core.graph.operators import IDENTITY, Add, ArgReduce, Binary, L2Norm, LogSoftmax, Reduce, Select, Unary
 from tinyml_core.graph.operators.pointwise import COMPARISONS
 from tinyml_core.testing.author import Author, Maker
 
@@ -37,22 +37,31 @@ def _unary(author: Author, source: str) -> str:
     return author.builder.node(Unary(function, **parameters), [source], quantization=quantization)
 
 
-def _operand(author: Author, source: str, quantization: Quantization, *, low: int = -128) -> str:
-    """A tensor to combine with ``source``: another of its shape, or a constant that broadcasts with it."""
+def _operand(author: Author, source: str, quantization: Quantization | None = None, *, low: int = -128) -> str:
+    """A tensor to combine with ``source``: another of its shape, or a constant that broadcasts with it.
+
+    ``quantization`` is what it must have, if that matters; a constant's least integer is ``low``.
+    """
     choose, tensor = author.choose, author.builder.tensor(source)
-    others = [name for name in author.values if author.builder.tensor(name).shape == tensor.shape]
     if low == -128 and choose([True, False]):
-        return str(choose([name for name in others if author.builder.tensor(name).quantization == quantization] or [source]))
+        others = [author.builder.tensor(name) for name in author.values]
+        wanted = (tensor.shape, quantization)
+        suitable = [each.name for each in others if (each.shape, quantization and each.quantization) == wanted]
+        return str(choose(suitable or [source]))
     growing = tensor.elements * 3 <= MOST_ELEMENTS
     shape = [choose([size, size, 1]) if size > 1 else choose([1, 3] if growing else [1]) for size in tensor.shape[1:]]
-    shape = [choose([1, *shape[:0]]), *shape] if choose([True, False]) else shape[choose(range(len(shape))) :]
+    shape = [1, *shape] if choose([True, False]) else shape[choose(range(len(shape))) :]
     data = author.rng.integers(low, 127, shape, endpoint=True).astype(np.int8)
-    return author.builder.constant(author.name("operand"), data, quantization)
+    return author.builder.constant(author.name("operand"), data, quantization or author.quantization())
 
 
-def _pair(author: Author, source: str, quantization: Quantization) -> list[str]:
+def _pair(author: Author, source: str, quantization: Quantization | None = None) -> list[str]:
     operands = [source, _operand(author, source, quantization)]
     return operands if author.choose([True, False]) else operands[::-1]
+
+
+def _add(author: Author, source: str) -> str:
+    return author.builder.node(Add(author.activation()), _pair(author, source), quantization=author.quantization())
 
 
 def _binary(author: Author, source: str) -> str:
@@ -62,6 +71,7 @@ def _binary(author: Author, source: str) -> str:
     assert own is not None
     output, activation = author.quantization(), author.activation()
     if function in ("maximum", "minimum"):
+        activation = choose([IDENTITY, activation])  # TensorFlow Lite fuses none
         return builder.node(Binary(function, activation), _pair(author, source, own), quantization=own)
     if function == "prelu":
         channels = builder.tensor(source).shape[-1:]
@@ -74,7 +84,7 @@ def _binary(author: Author, source: str) -> str:
         output = Quantization.per_tensor(scale, output.zero_point[0])
         operands = [source, _operand(author, source, by, low=choose([1, -127]))]
         return builder.node(Binary("divide", activation), operands, quantization=output)
-    return builder.node(Binary(function, activation), _pair(author, source, author.quantization()), quantization=output)
+    return builder.node(Binary(function, activation), _pair(author, source), quantization=output)
 
 
 def _select(author: Author, source: str) -> str:
@@ -125,6 +135,7 @@ def _is_quantised(tensor: Tensor) -> bool:
 
 
 POINTWISE: dict[type[Operator], Maker] = {
+    Add: Maker(_is_quantised, _add),
     Unary: Maker(_is_quantised, _unary),
     Binary: Maker(_is_quantised, _binary),
     Select: Maker(lambda tensor: _is_quantised(tensor) and tensor.scale < 1, _select),

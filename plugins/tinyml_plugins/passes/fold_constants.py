@@ -49,7 +49,7 @@ class FoldConstants:
         except UnsupportedError:  # told, with its remedy, when the network is compiled
             return None
         with np.errstate(all="ignore"):
-            data: Array = kernel(values)
+            data: Array = np.array(kernel(values))  # a copy: some kernels return a view of what they read
         return replace(graph.outputs_of(node)[0], data=data)
 
     def _within_limits(self, node: Node, graph: Graph) -> bool:

@@ -23,12 +23,15 @@ class FoldPad:
     def apply(self, graph: Graph) -> Graph:
         """The graph without such pads; its results are the same to the bit."""
         nodes = {node.name: node for node in graph.nodes}
+        readers = {name: [node.name for node in behind] for name, behind in graph.consumers.items()}
         for pad in reversed(graph.nodes):  # of two pads in a row the second goes first
-            if isinstance(pad.op, Pad) and _is_spatial(pad, graph):
-                readers = [node for node in nodes.values() if pad.outputs[0] in node.inputs]
-                if all(_convolves(node, pad.outputs[0]) for node in readers):
-                    nodes.update((node.name, _padded(node, pad)) for node in readers)
-                    del nodes[pad.name]
+            if not isinstance(pad.op, Pad) or not _is_spatial(pad, graph):
+                continue
+            image, behind = pad.inputs[0], readers.get(pad.outputs[0], [])
+            if all(_convolves(nodes[name], pad.outputs[0]) for name in behind):
+                nodes.update((name, _padded(nodes[name], pad)) for name in behind)
+                del nodes[pad.name]
+                readers[image] = [name for name in readers[image] if name != pad.name] + behind
         if len(nodes) == len(graph.nodes):
             return graph
         return without_dead(replace(graph, nodes=tuple(nodes.values())))

@@ -18,7 +18,7 @@ import numpy as np
 from tinyml_core.arithmetic.requantise import wrap_int32
 from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.graph.operators import Conv2D, DepthwiseConv2D, FullyConnected, Reshape
-from tinyml_core.graph.tensor import DType, Quantization, Tensor
+from tinyml_core.graph.tensor import DType, Tensor
 from tinyml_plugins.passes.channels import Reader, Removal
 from tinyml_plugins.passes.filters import Bool
 from tinyml_plugins.passes.intervals import intervals, tracked
@@ -78,7 +78,7 @@ def _layer(
     operands = [_filed(weights, "weights", node, graph, tensors)]
     bias = graph.tensors[node.inputs[2]] if len(node.inputs) == 3 else None
     if bias is None and absorbed[outputs].any():
-        bias = _no_bias(node, graph, len(outputs))
+        bias = Tensor("", (len(outputs),), DType.INT32, data=np.zeros(len(outputs), np.int32))
     if bias is not None and bias.data is not None:
         sums = wrap_int32(bias.data.astype(np.int64) + absorbed).astype(np.int32)
         operands.append(_filed(_sliced(replace(bias, data=sums), 0, outputs), "bias", node, graph, tensors))
@@ -104,22 +104,11 @@ def _sliced(tensor: Tensor, axis: int, keep: Bool) -> Tensor:
 
 
 def _filed(tensor: Tensor, role: str, node: Node, graph: Graph, tensors: dict[str, Tensor]) -> str:
-    """File a constant of ``node``: under its old name, unless another layer reads that too."""
+    """File a constant of ``node``: under its old name, unless there is none or somebody else reads it too."""
     name = tensor.name
-    if len(graph.consumers.get(name, ())) != 1:
+    if len(graph.consumers.get(name, ())) != 1 or node.inputs.count(name) > 1 or name in graph.outputs:
         name = f"{node.name}/{role}"
         while name in tensors:
             name += "_"
     tensors[name] = replace(tensor, name=name)
     return name
-
-
-def _no_bias(node: Node, graph: Graph, channels: int) -> Tensor:
-    """A bias of zeros for a layer that has none; its name is taken when it is filed."""
-    source, weights = graph.inputs_of(node)[:2]
-    assert weights.quantization is not None
-    scales = source.scale * np.asarray(weights.quantization.scale, np.float64)
-    quantization = (
-        Quantization.per_tensor(float(scales[0])) if len(scales) == 1 else Quantization.per_channel(scales, 0)
-    )
-    return Tensor("", (channels,), DType.INT32, quantization, np.zeros(channels, np.int32))

@@ -23,7 +23,14 @@ from tinyml_plugins.tinyengine.naming import check_prefix
 from tinyml_plugins.tinyengine.rendering import render
 from tinyml_plugins.tinyengine.table import KERNELS, kernel_of
 
-SHARED = ("tinyml_arithmetic.h", "tinyml_pairs.h")
+SHARED = (
+    "tinyml_arithmetic.h",
+    "tinyml_fixed_point.h",
+    "tinyml_float.h",
+    "tinyml_pairs.h",
+    "tinyml_pointwise.h",
+    "tinyml_trigonometry.h",
+)
 """The headers that all generated networks share."""
 
 
@@ -138,7 +145,7 @@ def _kernels(node: Node, graph: Graph) -> list[LayerKernel]:
     kernels = [kernel for kernel in KERNELS[type(node.op)] if (source.dtype, target.dtype) in kernel.types]
     if not kernels:
         raise _unsupported(node, graph, "the code generator has no kernel for these types")
-    if isinstance(node.op, Window) and source.shape[0] != 1:
+    if isinstance(node.op, Window) and source.shape[0] != 1 and source.dtype.is_integer:
         raise _unsupported(node, graph, f"has a batch of {source.shape[0]}; the device takes one sample at a time")
     return kernels
 

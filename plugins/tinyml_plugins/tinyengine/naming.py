@@ -15,7 +15,12 @@ LONGEST_NAME = 60
 
 _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,47}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.:/ -]")
-_TAKEN = frozenset({"main", "startup", "stddef", "stdint", "tinyml_arithmetic", "tinyml_pairs"})
+_TAKEN = frozenset(
+    {
+        "main", "startup", "stddef", "stdint", "tinyml_arithmetic", "tinyml_float", "tinyml_pairs", "tinyml_pointwise",
+        "tinyml_trigonometry",
+    }
+)  # fmt: skip
 """Names of files that lie beside the generated ones or that these include."""
 
 

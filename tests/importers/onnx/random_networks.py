@@ -101,7 +101,9 @@ def _block(net, rng, value, channels):
         branch = net.conv(value, channels, channels, (3, 3), pads=[1, 1, 1, 1])
         return _activation(net, rng, net.node("Add", [value, _activation(net, rng, branch)])), channels
     if kind == 4:
-        return net.node("MaxPool", [value], kernel_shape=[2, 2], pads=[0, 1, 1, 0], ceil_mode=int(rng.integers(2))), channels
+        return net.node(
+            "MaxPool", [value], kernel_shape=[2, 2], pads=[0, 1, 1, 0], ceil_mode=int(rng.integers(2))
+        ), channels
     pads = [1, 1, 1, 1] if rng.random() < 0.5 else [0, 0, 0, 0]
     return net.node(
         "AveragePool", [value], kernel_shape=[3, 3], pads=pads, count_include_pad=int(any(pads)),

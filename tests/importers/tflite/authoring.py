@@ -8,7 +8,7 @@ import numpy as np
 from tests.arithmetic.tflite_writer import runtime, schema  # noqa: TID251
 from tinyml_plugins.importers.tflite.importer import TfliteImporter
 
-FLOAT32, FLOAT16, INT32, UINT8, INT64, INT16, INT8, INT4 = 0, 1, 2, 3, 4, 7, 9, 17
+FLOAT32, FLOAT16, INT32, UINT8, INT64, BOOL, INT16, INT8, INT4 = 0, 1, 2, 3, 4, 6, 7, 9, 17
 DTYPES = {FLOAT32: np.float32, INT32: np.int32, UINT8: np.uint8, INT64: np.int64, INT16: np.int16, INT8: np.int8}
 
 

@@ -48,7 +48,7 @@ def expm1(x: Float32) -> Float32:
 
 
 def _reduced(x: Float32) -> tuple[Int32, Float32]:
-    """n and ``e**r - 1`` of x = n ln 2 + r, |x| <= 89."""
+    """N and ``e**r - 1`` of x = n ln 2 + r, |x| <= 89."""
     n = np.asarray(x * LOG2_E + np.where(x > F(0), F(0.5), F(-0.5))).astype(np.int32)
     whole = n.astype(F)
     r = x - whole * LN2_HIGH

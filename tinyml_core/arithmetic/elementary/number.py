@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Float32 = npt.NDArray[np.float32]
+Float32 = npt.NDArray[Any]
+"""Float32 values; NumPy's annotations lose track of their type in expressions with scalars."""
 Int32 = npt.NDArray[np.int32]
 F = np.float32
 
@@ -39,7 +40,7 @@ def bits_of(x: Float32) -> Int32:
     return np.asarray(x, F).view(np.int32)
 
 
-def select(*cases: tuple[Any, Any], otherwise: Any) -> Float32:
+def select(*cases: tuple[npt.ArrayLike, npt.ArrayLike], otherwise: npt.ArrayLike) -> Float32:
     """The value of the first (condition, value) that holds."""
     result = otherwise
     for condition, value in reversed(cases):

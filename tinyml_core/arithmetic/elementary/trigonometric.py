@@ -61,12 +61,14 @@ def tan(x: Float32) -> Float32:
 
 def _sin(r: Float32) -> Float32:
     z = r * r
-    return polynomial(z, SIN) * z * r + r
+    y: Float32 = polynomial(z, SIN) * z * r + r
+    return y
 
 
 def _cos(r: Float32) -> Float32:
     z = r * r
-    return polynomial(z, COS) * z * z - z * F(0.5) + F(1)
+    y: Float32 = polynomial(z, COS) * z * z - z * F(0.5) + F(1)
+    return y
 
 
 def _reduced(x: Float32) -> tuple[Int32, Float32]:
@@ -107,7 +109,8 @@ def acos(x: Float32) -> Float32:
 
 def _asin(x: Float32) -> Float32:
     z = x * x
-    return polynomial(z, ASIN) * z * x + x
+    y: Float32 = polynomial(z, ASIN) * z * x + x
+    return y
 
 
 def atan(x: Float32) -> Float32:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from tinyml_core.arithmetic.lowering.requantisation import activation_limits, place_of, require_quantised
 from tinyml_core.arithmetic.multiplier import quantise_multiplier
 from tinyml_core.errors import UnsupportedError
@@ -74,13 +72,11 @@ def lower_add(node: Node, graph: Graph) -> AddLowering:
             remedy="check the scales",
         )
     if graph.rounding is Rounding.TFLITE:
-        factors: tuple[float, ...] = (
+        factors = (
             left.scale / (2 * greatest),
             right.scale / (2 * greatest),
             2 * greatest / ((1 << LEFT_SHIFT) * output.scale),
         )
-        if subtract:  # whose scales TensorFlow Lite Micro divides in float32
-            factors = tuple(float(np.float32(factor)) for factor in factors)
         (m0, s0), (m1, s1), (m2, s2) = (quantise_multiplier(factor) for factor in factors)
         return TfliteAdd(
             (left.zero_point, right.zero_point),

@@ -58,10 +58,7 @@ def lower_divide(node: Node, graph: Graph) -> DivideLowering:
         pairs = [single_multiplier(exact / divisor) if divisor else (0, 0) for divisor in divisors]
     else:
         pairs = [reciprocal(divisor) if divisor else (0, 0) for divisor in divisors]
-        # TensorFlow Lite divides these scales in float32.
-        ratio = quantise_multiplier(
-            float(np.float32(left.scale) / (np.float32(right.scale) * np.float32(output.scale)))
-        )
+        ratio = quantise_multiplier(exact)
     return DivideLowering(
         (left.zero_point, right.zero_point),
         np.array([mantissa for mantissa, _ in pairs], np.int32),

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tinyml_core.arithmetic.lowering.requantisation import (
-    place_of,
     quantised,
     require_quantised,
     require_same_scale,
 )
-from tinyml_core.errors import UnsupportedError
 from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.graph.operators import Pad
 from tinyml_core.graph.tensor import DType
@@ -18,25 +16,23 @@ from tinyml_core.graph.tensor import DType
 
 @dataclass(frozen=True)
 class MoveLowering:
-    """Pad and reshape: values move unchanged; ``fill`` is what a pad surrounds them with."""
+    """Values move unchanged; ``fill`` is what a pad with a constant surrounds them with."""
 
     fill: int
 
 
 def lower_move(node: Node, graph: Graph) -> MoveLowering:
-    """Lower a :class:`Pad` with a constant, or a ``Reshape``, of quantised integers.
+    """Lower a :class:`Pad` or a ``Reshape`` of quantised integers.
 
     Raises:
-        UnsupportedError: the type is not known, input and output have different scales, or a pad mirrors or repeats.
+        UnsupportedError: the type is not known, or input and output have different scales.
     """
     (source,) = graph.inputs_of(node)
     (output,) = graph.outputs_of(node)
     require_quantised(node, [source, output], [dtype for dtype in DType if dtype.is_integer])
     require_same_scale(node, source, output)
-    if not isinstance(node.op, Pad):
+    if not isinstance(node.op, Pad) or node.op.mode != "constant":
         return MoveLowering(output.zero_point)
-    if node.op.mode != "constant":
-        raise UnsupportedError(f"pads by mode {node.op.mode!r}, which no one fill does", place=place_of(node))
     low, high = output.dtype.limits
     return MoveLowering(min(max(quantised(node.op.value, output), low), high))
 

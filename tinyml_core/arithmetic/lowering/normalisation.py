@@ -77,7 +77,7 @@ def lower_log_softmax(node: Node, graph: Graph) -> LogSoftmaxLowering:
     if source.shape[-1] > LONGEST_ROW:
         raise UnsupportedError(f"has rows of {source.shape[-1]} elements; up to {LONGEST_ROW} are known", place=place)
     factor = min(source.scale * (1 << (31 - INTEGER_BITS)), 2.0**31 - 1)
-    if not factor > 1:
+    if not factor >= 2:
         raise UnsupportedError(f"scale {source.scale:g} is beyond 32-bit arithmetic", place=place)
     mantissa, shift = quantise_multiplier(factor)
     exponentials, differences, reach = exponential_table(mantissa, shift)

@@ -62,9 +62,8 @@ def _table(source: Tensor, entry: Callable[[int], int]) -> Table:
 
 
 def _hard_swish(node: Node, source: Tensor, output: Tensor) -> Table:
-    fine = np.float32(source.scale) / np.float32(128)
-    factor, exponent = _short(float(fine / np.float32(output.scale)))
-    gate_factor, gate_exponent = _short(float(fine / np.float32(3 / 32768)))
+    ratios = [source.scale / 128 / step for step in (output.scale, 3 / 32768)]
+    (factor, exponent), (gate_factor, gate_exponent) = (_short(min(ratio, 2.0**32)) for ratio in ratios)
     if not (-15 <= exponent <= 0 and -15 <= gate_exponent <= 31):
         raise UnsupportedError(
             f"a hard swish from scale {source.scale:g} to {output.scale:g} is beyond 16-bit arithmetic",
@@ -104,9 +103,8 @@ def _within_16_bits(value: int) -> int:
 
 def _leaky_relu(node: Node, source: Tensor, output: Tensor) -> Table:
     assert isinstance(node.op, Unary)
-    scale, target = np.float32(source.scale), np.float32(output.scale)
-    slope = float(scale * np.float32(node.op.alpha) / target)
-    positive = _representable(node, float(scale / target))
+    slope = source.scale * float(np.float32(node.op.alpha)) / output.scale
+    positive = _representable(node, source.scale / output.scale)
     mantissa, shift = _representable(node, abs(slope))
     negative = (-mantissa if slope < 0 else mantissa, shift)
 
@@ -123,10 +121,9 @@ def _abs(node: Node, source: Tensor, output: Tensor) -> Table:
 
 
 def _representable(node: Node, real: float) -> tuple[int, int]:
-    mantissa, shift = quantise_multiplier(real)
-    if shift > 22:
+    if not real < 2.0**22:
         raise UnsupportedError(f"a rescaling by {real:g} is beyond 32-bit arithmetic", place=place_of(node))
-    return mantissa, shift
+    return quantise_multiplier(real)
 
 
 def _rsqrt(node: Node, source: Tensor, output: Tensor) -> Table:

@@ -12,7 +12,19 @@ from typing import Any
 import numpy.typing as npt
 
 from tinyml_core.arithmetic.lowering import place_of
-from tinyml_core.arithmetic.reference import arrangement, floating, integer, linear, matrix, movement, quantised_pointwise, quantised_rows
+from tinyml_core.arithmetic.plain import INTEGERS
+from tinyml_core.arithmetic.reference import (
+    arrangement,
+    floating,
+    integer,
+    linear,
+    matrix,
+    movement,
+    pointwise,
+    quantised_pointwise,
+    quantised_rows,
+    reduction,
+)
 from tinyml_core.errors import UnsupportedError
 from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.graph.operator import Operator
@@ -22,6 +34,7 @@ from tinyml_core.graph.operators import (
     AveragePool2D,
     BatchNorm,
     Binary,
+    Cast,
     Clamp,
     Concat,
     Conv2D,
@@ -31,6 +44,7 @@ from tinyml_core.graph.operators import (
     FullyConnected,
     Gather,
     L2Norm,
+    LayerNorm,
     LogSoftmax,
     MatMul,
     MaxPool2D,
@@ -88,15 +102,34 @@ PREPARERS: dict[tuple[type[Operator], DType], Preparer] = {
     (MatMul, DType.FLOAT32): matrix.float_matmul,
     (TransposeConv2D, DType.INT8): matrix.transpose_convolution,
     (TransposeConv2D, DType.FLOAT32): matrix.float_transpose_convolution,
-    (Add, DType.FLOAT32): floating.add,
     (AveragePool2D, DType.FLOAT32): floating.average_pool,
     (BatchNorm, DType.FLOAT32): floating.batch_norm,
-    (Clamp, DType.FLOAT32): floating.clamp,
     (Conv2D, DType.FLOAT32): floating.convolution,
     (DepthwiseConv2D, DType.FLOAT32): floating.depthwise,
     (FullyConnected, DType.FLOAT32): floating.dense,
     (MaxPool2D, DType.FLOAT32): floating.max_pool,
     (Mean, DType.FLOAT32): floating.mean,
+    (LayerNorm, DType.FLOAT32): reduction.layer_norm,
+    (LogSoftmax, DType.FLOAT32): reduction.log_softmax,
+    **{
+        (operator, dtype): preparer
+        for dtype in (DType.FLOAT32, *INTEGERS)
+        for operator, preparer in (
+            (Add, pointwise.add),
+            (ArgReduce, reduction.arg_reduce),
+            (Clamp, pointwise.clamp),
+        )
+    },
+    **{
+        (operator, dtype): preparer
+        for dtype in (DType.BOOL, DType.FLOAT32, *INTEGERS)
+        for operator, preparer in (
+            (Binary, pointwise.binary),
+            (Cast, pointwise.cast),
+            (Reduce, reduction.reduce),
+            (Unary, pointwise.unary),
+        )
+    },
     (Softmax, DType.FLOAT32): floating.softmax,
 }
 

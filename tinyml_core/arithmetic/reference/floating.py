@@ -12,16 +12,15 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tinyml_core.arithmetic.reference.exponential import exp_of_nonpositive
+from tinyml_core.arithmetic.elementary import exp
+from tinyml_core.arithmetic.reference.reduction import summed
 from tinyml_core.arithmetic.reference.window import taps
 from tinyml_core.errors import UnsupportedError
 from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.graph.operators import (
     Activation,
-    Add,
     AveragePool2D,
     BatchNorm,
-    Clamp,
     Conv2D,
     DepthwiseConv2D,
     FullyConnected,
@@ -103,20 +102,6 @@ def _finished(total: Float32, inputs: Sequence[Float32], activation: Activation)
     return np.ascontiguousarray(clamped(total + inputs[2] if len(inputs) == 3 else total, activation))
 
 
-def add(node: Node, graph: Graph) -> Run:
-    """Prepare a float32 :class:`Add`."""
-    op = node.op
-    assert isinstance(op, Add)
-    return lambda inputs: clamped(inputs[0] + inputs[1], op.activation)
-
-
-def clamp(node: Node, graph: Graph) -> Run:
-    """Prepare a float32 :class:`Clamp`."""
-    op = node.op
-    assert isinstance(op, Clamp)
-    return lambda inputs: clamped(inputs[0], op.activation)
-
-
 def batch_norm(node: Node, graph: Graph) -> Run:
     """Prepare a :class:`BatchNorm`: ``(x - mean) * (gamma / sqrt(variance + epsilon)) + beta``."""
     op = node.op
@@ -166,7 +151,7 @@ def mean(node: Node, graph: Graph) -> Run:
     def run(inputs: Sequence[Float32]) -> Float32:
         kept = [axis for axis in range(inputs[0].ndim) if axis not in axes]
         elements = inputs[0].transpose(*kept, *axes).reshape(*(inputs[0].shape[axis] for axis in kept), -1)
-        return (_summed(elements) / np.float32(elements.shape[-1])).reshape(shape)
+        return (summed(elements) / np.float32(elements.shape[-1])).reshape(shape)
 
     return run
 
@@ -184,17 +169,12 @@ def softmax(node: Node, graph: Graph) -> Run:
 
     def run(inputs: Sequence[Float32]) -> Float32:
         (values,) = inputs
-        shares = exp_of_nonpositive((values - values.max(axis=-1, keepdims=True)) * np.float32(op.beta))
-        return shares / _summed(shares)[..., None]
+        shares: Float32 = exp((values - values.max(axis=-1, keepdims=True)) * np.float32(op.beta))
+        normalised: Float32 = shares / summed(shares)[..., None]
+        return normalised
 
     return run
 
 
 def _total(values: Iterable[Float32]) -> Float32:
     return functools.reduce(np.add, values, np.zeros((), np.float32))
-
-
-def _summed(values: Float32) -> Float32:
-    """0 plus the elements along the last axis, from the first to the last; NumPy's own ``sum`` goes pairwise."""
-    total: Float32 = np.add.accumulate(values, axis=-1)[..., -1]
-    return total + np.float32(0)  # a sum of negative zeros that starts at 0 is 0

@@ -105,9 +105,7 @@ def _canvas(op: TransposeConv2D, image: Array, weights: Array, dtype: np.dtype[A
     return np.zeros((image.shape[0], *sizes, weights.shape[0]), dtype)
 
 
-def _windows(
-    op: TransposeConv2D, canvas: Array, image: Array, weights: Array
-) -> list[tuple[Array, tuple[int, int]]]:
+def _windows(op: TransposeConv2D, canvas: Array, image: Array, weights: Array) -> list[tuple[Array, tuple[int, int]]]:
     """What each tap adds to, as views of ``canvas``; the last tap first, since it belongs to the earliest pixel."""
     _, rows, columns, _ = weights.shape
     return [

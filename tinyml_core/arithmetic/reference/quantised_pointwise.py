@@ -21,7 +21,6 @@ from tinyml_core.arithmetic.reference.requantised import requantised
 from tinyml_core.arithmetic.requantise import (
     Int64,
     doubling_high_multiply,
-
     rounding_shift_right,
 )
 from tinyml_core.graph.graph import Graph, Node

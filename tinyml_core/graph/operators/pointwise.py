@@ -21,8 +21,11 @@ UNARY = (
     "sqrt", "swish", "tan", "tanh", "thresholded_relu",
 )  # fmt: skip
 """Functions of one operand; ``round`` takes halves to even, ``swish`` is ``x * sigmoid(alpha * x)``."""
-ARITHMETIC = ("divide", "maximum", "minimum", "modulo", "multiply", "power", "prelu", "subtract")
-"""Functions of two operands with a result of their type; ``prelu`` is ``x`` where positive, else ``x * slope``."""
+ARITHMETIC = ("divide", "maximum", "minimum", "modulo", "multiply", "power", "prelu", "remainder", "subtract")
+"""Functions of two operands with a result of their type; ``prelu`` is ``x * slope`` where ``x`` is negative, else ``x``.
+
+What is left of a division has the sign of the divisor as ``modulo``, of the dividend as ``remainder``.
+"""
 COMPARISONS = ("equal", "greater", "greater_equal", "less", "less_equal", "not_equal")
 LOGIC = ("and", "or", "xor")
 

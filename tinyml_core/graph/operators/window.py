@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 from tinyml_core.graph.operator import Operator, require
-from tinyml_core.graph.tensor import Tensor
+from tinyml_core.graph.tensor import LARGEST_TENSOR, Tensor
 
 Activation = tuple[float, float]
 """Least and greatest real value let through; a fused clamp."""
@@ -35,6 +35,11 @@ class Window(Operator):
         require(min(self.padding) >= 0, "padding cannot be negative")
         require(self.activation[0] <= self.activation[1], f"activation range {self.activation} is empty")
         top, bottom, left, right = self.padding
+        padded = image.shape[0] * (image.shape[1] + top + bottom) * (image.shape[2] + left + right) * image.shape[3]
+        require(
+            padded * image.dtype.size <= LARGEST_TENSOR,
+            f"the padded input has {padded * image.dtype.size} bytes, the limit is {LARGEST_TENSOR}",
+        )
         sizes = []
         for axis, before, after in ((0, top, bottom), (1, left, right)):
             reach = (kernel[axis] - 1) * self.dilation[axis] + 1

@@ -1,4 +1,4 @@
-"""Emission: what converters build the graph with; it keeps names unique and moves nothing that can stay."""
+"""Emission: what converters build the graph with; it keeps names unique and transposes only what must be."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tinyml_core.errors import InputError, UnsupportedError
 from tinyml_core.graph.builder import GraphBuilder
 from tinyml_core.graph.graph import Rounding
 from tinyml_core.graph.operator import Operator
-from tinyml_core.graph.operators import IDENTITY, Dequantize, Quantize, Reshape
+from tinyml_core.graph.operators import IDENTITY, Dequantize, Quantize, Reshape, Transpose
 from tinyml_core.graph.operators.window import Activation
 from tinyml_core.graph.tensor import DType, Quantization, Tensor
 from tinyml_plugins.importers.onnx.network import Array, Node
@@ -135,25 +135,24 @@ class Emitter:
             self._real[variable.handle] = Variable(handle, DType.FLOAT32, variable.axes, variable.flattened)
         return Variable(self._real[variable.handle].handle, DType.FLOAT32, variable.axes, variable.flattened)
 
-    def plain(self, call: Call, variable: Variable) -> Variable:
-        """``variable``, unless it was flattened in the device's order."""
-        if variable.flattened is not None:
-            raise call.unsupported(
-                "reads an image flattened in NCHW order, which only a dense layer can undo",
-                "move the flattening behind a global pooling",
-            )
-        return variable
+    def plain(self, variable: Variable) -> Variable:
+        """``variable`` in the source's order where it was flattened in the device's: a transposition."""
+        if variable.flattened is None:
+            return variable
+        shape, axes = variable.flattened.shape, variable.flattened.axes
+        samples = self.tensor(variable).shape[0]
+        image = self.reshaped(variable.handle, (samples, *(shape[axis] for axis in axes)))
+        order = self.laid_out(Variable(image, variable.dtype, (0, *(1 + axis for axis in axes))), range(1 + len(axes)))
+        return Variable(self.reshaped(order, self.tensor(variable).shape), variable.dtype, variable.axes)
 
-    def laid_out(self, call: Call, variable: Variable, axes: tuple[int, ...]) -> str:
-        """The handle of ``variable`` in the layout ``axes``; at most a reshape is added."""
-        old = self.plain(call, variable).axes
-        permutation = tuple(old.index(axis) for axis in axes)
-        shape = self.tensor(variable).shape
-        if not moves_nothing(shape, permutation):
-            raise call.unsupported(
-                f"reads a tensor laid out {old} where {axes} is needed, which would take a transposition"
-            )
-        return self.reshaped(variable.handle, [shape[axis] for axis in permutation])
+    def laid_out(self, variable: Variable, axes: Sequence[int]) -> str:
+        """The handle of ``variable`` in the layout ``axes``: reshaped where that is enough, otherwise transposed."""
+        variable = self.plain(variable)
+        permutation = tuple(variable.axes.index(axis) for axis in axes)
+        tensor = self.tensor(variable)
+        if moves_nothing(tensor.shape, permutation):
+            return self.reshaped(variable.handle, [tensor.shape[axis] for axis in permutation])
+        return self.step(f"{variable.handle}/transposed", Transpose(permutation), variable.handle, tensor.quantization)
 
     def image(self, call: Call, index: int = 0) -> str:
         """An input as an NHWC image."""
@@ -161,7 +160,7 @@ class Emitter:
         rank = len(variable.axes)
         if rank != 4:
             raise call.unsupported(f"works on a tensor of rank {rank}; images [n, c, h, w] are known")
-        return self.laid_out(call, variable, NHWC)
+        return self.laid_out(variable, NHWC)
 
     def like(self, call: Call, constant: Constant, variable: Variable) -> str:
         """A constant broadcast to the shape of ``variable`` and laid out as it is; float, or int8 where it must be."""

@@ -19,7 +19,7 @@ def finished(network: Network, emitter: Emitter, values: Mapping[str, Value]) ->
 
     Raises:
         InputError: an output is not what the file declares.
-        UnsupportedError: an output is a constant, or has no layout of its own.
+        UnsupportedError: an output is a constant or an input.
     """
     handles: dict[str, str] = {}  # handle -> port
     axes: dict[str, tuple[int, ...]] = {}
@@ -33,10 +33,7 @@ def finished(network: Network, emitter: Emitter, values: Mapping[str, Value]) ->
         place = f"output {port.name!r}"
         if not isinstance(value, Variable):
             raise UnsupportedError("is a constant", place=place, remedy="leave it out")
-        if value.flattened is not None:
-            raise UnsupportedError(
-                "is an image flattened in NCHW order", place=place, remedy="make the image itself the output"
-            )
+        value = emitter.plain(value)
         if port.name in taken:
             raise UnsupportedError("is an input too", place=place, remedy="leave it out")
         _check(port, value, emitter)

@@ -18,6 +18,7 @@ from tinyml_core.errors import InputError, UnsupportedError
 from tinyml_core.graph.tensor import DType
 from tinyml_plugins.importers.onnx.arrays import read_array, type_name
 from tinyml_plugins.importers.onnx.network import Array, Attribute, Network, Node, Port, printable
+from tinyml_plugins.importers.onnx.wire import check_fields
 
 LARGEST_FILE = 1 << 26
 """Bytes of a file that are read: thirty times the flash of the largest microcontroller."""
@@ -40,12 +41,11 @@ def read_network(path: Path) -> Network:
         raise InputError(f"cannot be read: {error.strerror or error}", remedy="check the path") from None
     if len(data) > LARGEST_FILE:
         raise InputError(f"is larger than {LARGEST_FILE} bytes", remedy="no microcontroller holds such a network")
+    check_fields(data, onnx.ModelProto.DESCRIPTOR)
     try:
         return _network(onnx.ModelProto.FromString(data))
     except DecodeError:
         raise InputError("is no ONNX model or is damaged", remedy="export it again") from None
-    except UnicodeDecodeError:
-        raise InputError("holds a name that is no UTF-8", remedy="export it again") from None
 
 
 def _network(model: Any) -> Network:  # noqa: ANN401 - protobuf classes carry no usable types
@@ -72,7 +72,7 @@ def _network(model: Any) -> Network:  # noqa: ANN401 - protobuf classes carry no
         raise InputError("has no outputs, or the same output twice")
     ordered = _sorted(_live(nodes, outputs), {*constants, *(value.name for value in inputs)}, outputs)
     return Network(
-        graph.name[:LONGEST_NAME] or "network", _opset(model), ordered, tuple(_port(value) for value in inputs),
+        _text(graph.name)[:LONGEST_NAME] or "network", _opset(model), ordered, tuple(_port(value) for value in inputs),
         tuple(_port(value) for value in graph.output), constants,
     )  # fmt: skip
 
@@ -89,7 +89,15 @@ def _opset(model: Any) -> int:  # noqa: ANN401
     return int(versions[0])
 
 
-def _name(name: str, what: str) -> str:
+def _text(text: str | bytes) -> str:
+    """A string of the file; protobuf hands out bytes where it is no UTF-8."""
+    if isinstance(text, bytes):
+        raise InputError("holds a name that is no UTF-8", remedy="export it again")
+    return text
+
+
+def _name(text: str | bytes, what: str) -> str:
+    name = _text(text)
     if not name or len(name) > LONGEST_NAME:
         raise InputError(f"{what} has {'no name' if not name else f'a name of {len(name)} characters'}")
     return name
@@ -97,13 +105,13 @@ def _name(name: str, what: str) -> str:
 
 def _node(proto: Any) -> Node:  # noqa: ANN401
     for name in (*proto.input, *proto.output, proto.name, proto.op_type, proto.domain):
-        if len(name) > LONGEST_NAME:
+        if len(_text(name)) > LONGEST_NAME:
             raise InputError(f"a node has a name of {len(name)} characters")
     domain = "" if proto.domain == "ai.onnx" else proto.domain
     node = Node(proto.op_type, domain, proto.name, tuple(proto.input), tuple(proto.output), {})
     attributes: dict[str, Attribute] = {}
     for attribute in proto.attribute:
-        if attribute.name in attributes:
+        if _text(attribute.name) in attributes:
             raise InputError(f"attribute {printable(attribute.name)!r} is there twice", place=node.place)
         attributes[attribute.name] = _attribute(attribute, node)
     if domain not in ("", "com.microsoft"):

@@ -89,10 +89,19 @@ class Call:
         """An input with at most one scale."""
         return self._single_scale(self.any_input(position))
 
+    def inputs(self) -> list[Tensor]:
+        """All inputs, none of which may be left out."""
+        return [self.input(position) for position in range(len(self.record.inputs))]
+
+    @property
+    def outputs(self) -> list[Tensor]:
+        """All outputs."""
+        return [self._single_scale(self.assembly.tensor(index)) for index in self.record.outputs]
+
     @property
     def output(self) -> Tensor:
-        """The output."""
-        return self._single_scale(self.assembly.tensor(self.record.outputs[0]))
+        """The first output, which is the only one of most operators."""
+        return self.outputs[0]
 
     def integers(self, position: int) -> tuple[int, ...]:
         """The elements of a constant integer input, in row order."""
@@ -103,31 +112,65 @@ class Call:
             raise self.damaged(f"has {tensor.dtype.value} as input {position}, int32 or int64 is needed")
         return tuple(int(value) for value in tensor.data.ravel().tolist())
 
+    def integer(self, position: int) -> int:
+        """The only element of a constant integer input."""
+        values = self.integers(position)
+        if len(values) != 1:
+            raise self.damaged(f"has {len(values)} elements in input {position}, one is needed")
+        return values[0]
+
+    def pair(self, position: int) -> tuple[int, int]:
+        """The two elements of a constant integer input."""
+        values = self.integers(position)
+        if len(values) != 2:
+            raise self.damaged(f"has {len(values)} elements in input {position}, two are needed")
+        return values[0], values[1]
+
+    def axis(self, value: int, rank: int) -> int:
+        """An axis counted from the front."""
+        return self.axes([value], rank)[0]
+
     def axes(self, values: Sequence[int], rank: int) -> tuple[int, ...]:
         """Axes counted from the front, each once."""
         if any(not -rank <= value < rank for value in values):
             raise self.damaged(f"has axes {list(values)[:8]} for a tensor of {rank}")
         return tuple(sorted({value % rank for value in values}))
 
-    def emit(self, op: Operator, *inputs: Tensor, output: Tensor | None = None, part: str = "") -> None:
-        """Add a node; ``part`` tells it from others of the same operation."""
-        names = tuple(tensor.name for tensor in inputs)
-        name = f"{op.kind}_{self.index}{part}"
-        self.assembly.nodes.append(Node(name, op, names, ((output or self.output).name,)))
+    def require_no_activation(self, number: int) -> None:
+        """Refuse a fused activation where none is defined."""
+        if number:
+            raise self.refuse(f"has the fused activation number {number}, which is not known here")
 
-    def reshaped(self, tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
+    def emit(self, op: Operator, *inputs: Tensor, outputs: Sequence[Tensor] = (), part: str = "") -> None:
+        """Add a node, to the first output by default; ``part`` tells it from others of the same operation."""
+        name = f"{op.title}_{self.index}{part}"
+        results = tuple(tensor.name for tensor in outputs or [self.output])
+        self.assembly.nodes.append(Node(name, op, tuple(tensor.name for tensor in inputs), results))
+
+    def reshaped(self, tensor: Tensor, shape: tuple[int, ...], part: str = "") -> Tensor:
         """``tensor`` under another shape."""
         if tensor.shape == shape:
             return tensor
-        target = self.assembly.new(f"{self.output.name}_input", shape, tensor)
-        self.emit(Reshape(shape), tensor, output=target, part="_input")
+        target = self.assembly.new(f"{self.output.name}_input{part}", shape, tensor)
+        self.emit(Reshape(shape), tensor, outputs=[target], part=f"_input{part}")
         return target
 
-    def emit_reshaped(self, op: Operator, *inputs: Tensor, shape: tuple[int, ...]) -> None:
-        """Add a node that computes ``shape``, and one that gives it the output's."""
-        computed = self.assembly.new(f"{self.output.name}_flat", shape, self.output)
-        self.emit(op, *inputs, output=computed)
-        self.emit(Reshape(self.output.shape), computed, part="_output")
+    def emit_reshaped(
+        self, op: Operator, *inputs: Tensor, shape: tuple[int, ...], wanted: tuple[int, ...] | None = None
+    ) -> None:
+        """Add a node that computes ``shape``, and where the output's differs, one that gives it that.
+
+        ``wanted``: what the output's shape must be, where that is known.
+        """
+        output = self.output
+        if wanted is not None and output.shape != wanted:
+            raise self.damaged(f"computes {list(wanted)}, but its output has shape {list(output.shape)}")
+        if output.shape == shape:
+            self.emit(op, *inputs)
+            return
+        computed = self.assembly.new(f"{output.name}_flat", shape, output)
+        self.emit(op, *inputs, outputs=[computed])
+        self.emit(Reshape(output.shape), computed, part="_output")
 
     def fold(self, data: Array, quantization: Quantization | None) -> None:
         """Make the output a constant."""

@@ -9,11 +9,20 @@ from tinyml_plugins.importers.tflite.borders import name_outputs
 from tinyml_plugins.importers.tflite.flatbuffer import Reader
 from tinyml_plugins.importers.tflite.opcodes import operator_name
 from tinyml_plugins.importers.tflite.operators import OPERATORS, Entry
-from tinyml_plugins.importers.tflite.options import OPTIONS_TYPES, NoOptions, ReshapeOptions
+from tinyml_plugins.importers.tflite.options import (
+    OPTIONS_TYPES,
+    CastOptions,
+    NoOptions,
+    ReshapeOptions,
+    ShapeOptions,
+)
 from tinyml_plugins.importers.tflite.schema import CUSTOM, VERSION, Model, OperatorRecord, SubGraph
 
 COMPRESSION = "COMPRESSION_METADATA"
 """Name of the metadata by which TensorFlow Lite Micro knows that constants are compressed."""
+
+OPTIONAL = (NoOptions, ReshapeOptions, CastOptions, ShapeOptions)
+"""Options that only repeat what the tensors say."""
 
 
 def convert(model: Model, reader: Reader, name: str, place: str) -> Graph:
@@ -92,7 +101,7 @@ def _convert_operator(
     least, greatest = entry.arity
     if not least <= len(record.inputs) <= greatest:
         raise call.damaged(f"has {len(record.inputs)} inputs, takes {least} to {greatest}")
-    if len(record.outputs) != 1:
+    if len(record.outputs) != 1 and not entry.many_outputs:
         raise call.damaged(f"has {len(record.outputs)} outputs, computes one")
     for present, what in (
         (record.custom_options or record.large_custom_options_size, "custom options"),
@@ -112,10 +121,10 @@ def _convert_operator(
 
 def _options(reader: Reader, record: OperatorRecord, entry: Entry, call: Call) -> object:
     if record.builtin_options is None:
-        if entry.options in (NoOptions, ReshapeOptions):
+        if entry.options in OPTIONAL:
             return entry.options()
         raise call.damaged(f"lacks its {entry.options.__name__}")
-    expected = OPTIONS_TYPES.get(entry.options, record.builtin_options_type)
-    if record.builtin_options_type != expected:
+    expected = OPTIONS_TYPES.get(entry.options)
+    if expected is not None and record.builtin_options_type not in expected:
         raise call.damaged(f"has options of kind {record.builtin_options_type}, {entry.options.__name__} is needed")
     return reader.table(entry.options, record.builtin_options.position)

@@ -47,17 +47,27 @@ class Copying:
         assert loops is not None
         if _is_renaming(loops, layer.inputs[0].elements) and layer.inputs[0].data is None:
             return ""
+        *outer, run = loops.axes
+        places = [self._place(layer, axis, f"i{index}") for index, axis in enumerate(outer)]
         return render(
             "kernels/copy.c.j2",
             ctype=C_TYPES[layer.output.dtype],
-            nest=loops,
-            tables=[
-                layer.constant(f"places{index}", "int32_t", literals(axis.table)) if axis.table else ""
-                for index, axis in enumerate(loops.axes)
-            ],
+            outer=outer,
+            start=" + ".join(["input", *([str(loops.offset)] if loops.offset else []), *filter(None, places)]),
+            run=run.size,
+            place=self._place(layer, run, "i") or "0",
             source=layer.source(),
             target=layer.target(),
         )
+
+    @staticmethod
+    def _place(layer: Layer, axis: Axis, index: str) -> str:
+        """C expression of where a step of a loop reads, "" where all steps read the same."""
+        if axis.table:
+            return f"{layer.constant(f'places_{index}', 'int32_t', literals(axis.table))}[{index}]"
+        if not axis.stride:
+            return ""
+        return index if axis.stride == 1 else f"{index} * {axis.stride}"
 
 
 def _is_renaming(loops: Nest, elements: int) -> bool:
@@ -134,10 +144,7 @@ def _nearest(node: Node, graph: Graph) -> Nest | None:
 
 def _at(places: Sequence[np.ndarray[tuple[int, ...], np.dtype[np.int64]]], far: Sequence[int]) -> Nest:
     return nest(
-        [
-            Axis(len(along), 0, tuple((along * stride).tolist()))
-            for along, stride in zip(places, far, strict=True)
-        ]
+        [Axis(len(along), 0, tuple((along * stride).tolist())) for along, stride in zip(places, far, strict=True)]
     )
 
 

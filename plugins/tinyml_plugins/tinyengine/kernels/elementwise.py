@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from tinyml_core.arithmetic.lowering import lower
-from tinyml_core.arithmetic.lowering.add import SingleRoundingAdd, lower_add
 from tinyml_core.arithmetic.lowering.crossing import QuantizeLowering, RescaleLowering, lower_dequantize
 from tinyml_core.arithmetic.lowering.softmax import lower_softmax
+from tinyml_core.arithmetic.lowering.unary import TableLowering
 from tinyml_core.arithmetic.requantise import requantise
 from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.graph.tensor import DType
@@ -35,34 +36,8 @@ def _in_place(
     return [Schedule(kernel=kernel, cycles=estimate, in_place=inputs, flash=flash)]
 
 
-class Add:
-    """Sum of two tensors, over either of them."""
-
-    name: ClassVar[str] = "add"
-    needs: ClassVar[frozenset[str]] = frozenset()
-    types: ClassVar[Types] = INT8
-
-    def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
-        """One schedule."""
-        return _in_place(self.name, node, graph, profile, inputs=(0, 1))
-
-    def emit(self, *, layer: Layer) -> str:
-        """A loop over elements."""
-        a = lower_add(layer.node, layer.graph)
-        single = isinstance(a, SingleRoundingAdd)
-        return render(
-            "kernels/add.c.j2",
-            a=a,
-            single=single,
-            constant=f"0x{a.constant & 0xFFFFFFFF:08x}u" if isinstance(a, SingleRoundingAdd) else "",
-            count=layer.output.elements,
-            sources=[layer.source(0), layer.source(1)],
-            target=layer.target(),
-        )
-
-
 class Lookup:
-    """Clamp, and int8 to another scale: a table of the 256 possible results."""
+    """Functions of one int8 operand: a table of the 256 possible results."""
 
     name: ClassVar[str] = "lookup"
     needs: ClassVar[frozenset[str]] = frozenset()
@@ -77,16 +52,20 @@ class Lookup:
     def emit(self, *, layer: Layer) -> str:
         """A loop over elements; the table starts at 0 and goes on with -128."""
         lowering = lower(layer.node, layer.graph)
-        assert isinstance(lowering, RescaleLowering)
-        to = lowering.requantisation
-        values = np.arange(INT8_VALUES, dtype=np.uint8).view(np.int8).astype(np.int64)
-        rescaled = requantise((values - lowering.input_zero_point)[:, None], to.by)[:, 0] + to.zero_point
+        if isinstance(lowering, TableLowering):
+            table: npt.NDArray[np.generic] = np.roll(lowering.table, INT8_VALUES // 2)
+        else:
+            assert isinstance(lowering, RescaleLowering)
+            to = lowering.requantisation
+            values = np.arange(INT8_VALUES, dtype=np.uint8).view(np.int8).astype(np.int64)
+            rescaled = requantise((values - lowering.input_zero_point)[:, None], to.by)[:, 0] + to.zero_point
+            table = np.clip(rescaled, to.low, to.high)
         return render(
             "kernels/lookup.c.j2",
             count=layer.output.elements,
             source=layer.source(),
             target=layer.target(),
-            table=layer.constant("table", "int8_t", literals(np.clip(rescaled, to.low, to.high))),
+            table=layer.constant("table", "int8_t", literals(table)),
         )
 
 

@@ -28,9 +28,7 @@ class Gathering:
         if indices.data is not None:
             return []
         estimate = cycles(self.name, profile, outputs=graph.outputs_of(node)[0].elements)
-        return [
-            Schedule(kernel=self.name, cycles=estimate, flash=source.bytes if source.data is not None else 0)
-        ]
+        return [Schedule(kernel=self.name, cycles=estimate, flash=source.bytes if source.data is not None else 0)]
 
     def emit(self, *, layer: Layer) -> str:
         """Loops over what lies before the axis, indices, and the elements of a slice."""

@@ -46,35 +46,35 @@ class MatrixProduct:
         op, output = layer.node.op, layer.output
         assert isinstance(op, MatMul)
         left, right = (tensor.shape for tensor in layer.inputs)
-        row, depth = strides(left)[-2:][:: -1 if op.transpose_left else 1]
-        inner, column = strides(right)[-2:][:: -1 if op.transpose_right else 1]
-        stacks = list(zip(output.shape[:-2], _spread(left, output.shape), _spread(right, output.shape), strict=True))
+        row, inner = strides(left)[-2:][:: -1 if op.transpose_left else 1]
+        line, column = strides(right)[-2:][:: -1 if op.transpose_right else 1]
+        stacks, depth = output.shape[:-2], left[-2] if op.transpose_left else left[-1]
         values: dict[str, object]
         if output.dtype is DType.FLOAT32:
             values = {"ctype": "float", "zero_points": (), "result": limited("sum", op.activation)}
         else:
             lowering = lower_matmul(layer.node, layer.graph)
-            size = left[-2] if op.transpose_left else left[-1]
-            to = Requantiser(lowering.requantisation, size * WIDEST * WIDEST)
+            to = Requantiser(lowering.requantisation, depth * WIDEST * WIDEST)
             values = {"ctype": "int8_t", "zero_points": lowering.zero_points, "result": to.of_constant("sum")}
         return render(
             "kernels/matmul.c.j2",
-            stacks=[stack for stack in stacks if stack[0] > 1],
+            stacks=stacks,
+            starts=[_start(name, shape, stacks) for name, shape in (("left", left), ("right", right))],
             rows=output.shape[-2],
             columns=output.shape[-1],
-            size=left[-2] if op.transpose_left else left[-1],
-            steps=(row, depth, inner, column),
+            depth=depth,
+            steps=(row, inner, line, column),
             sources=(layer.source(0), layer.source(1)),
             target=layer.target(),
             **values,
         )
 
 
-def _spread(shape: Sequence[int], output: Sequence[int]) -> list[int]:
-    """Strides of an operand along the output's stacks; 0 where it is the same for all."""
-    lead = len(output) - len(shape)
-    far = zip(shape[:-2], strides(shape)[:-2], strict=True)
-    return [0] * lead + [stride if size > 1 else 0 for size, stride in far]
+def _start(operand: str, shape: Sequence[int], stacks: Sequence[int]) -> str:
+    """C expression of an operand's matrix inside the loops over the stacks; an operand may be the same for all."""
+    lead = len(stacks) + 2 - len(shape)
+    steps = enumerate(zip(shape[:-2], strides(shape), strict=False), start=lead)
+    return " + ".join([operand, *(f"b{index} * {stride}" for index, (size, stride) in steps if size > 1)])
 
 
 class TransposedConvolution:

@@ -1,4 +1,4 @@
-"""Pooling over a window, and the mean over axes."""
+"""Pooling over a window, and int8 mean, sum, maximum and minimum over axes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import ClassVar
 
-from tinyml_core.arithmetic.lowering.pooling import lower_mean, lower_pool
+from tinyml_core.arithmetic.lowering import lower
+from tinyml_core.arithmetic.lowering.pooling import MeanLowering, lower_pool
 from tinyml_core.graph.graph import Graph, Node
-from tinyml_core.graph.operators import AveragePool2D, Mean
+from tinyml_core.graph.operators import AveragePool2D, Mean, Reduce
 from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_core.program.schedule import Schedule
 from tinyml_plugins.tinyengine.geometry import geometry
@@ -58,7 +59,7 @@ class Pool:
 
 
 class MeanLoops:
-    """Mean over any axes: one loop for each run of axes that are kept, or reduced, together."""
+    """Mean, sum or extremum over any axes: one loop for each run of axes that are kept, or reduced, together."""
 
     name: ClassVar[str] = "mean"
     needs: ClassVar[frozenset[str]] = frozenset()
@@ -73,15 +74,25 @@ class MeanLoops:
 
     def emit(self, *, layer: Layer) -> str:
         """Loops over outputs, then over what goes into each."""
-        assert isinstance(layer.node.op, Mean)
-        lowering = lower_mean(layer.node, layer.graph)
-        kept, reduced = loops(layer.inputs[0].shape, layer.node.op.axes)
+        op = layer.node.op
+        assert isinstance(op, Mean | Reduce)
+        lowering = lower(layer.node, layer.graph)
+        kept, reduced = loops(layer.inputs[0].shape, op.axes)
+        if isinstance(lowering, MeanLowering):
+            offset = lowering.count * lowering.input_zero_point
+            activation = Requantiser(lowering.requantisation, lowering.count * 255)
+            start, step, result = "0", "value += element;", activation.of_constant(f"(uint32_t)(value - ({offset}))")
+        else:
+            assert isinstance(op, Reduce)
+            start, relation = ("INT8_MIN", ">") if op.function == "max" else ("INT8_MAX", "<")
+            step, result = f"value = element {relation} value ? element : value;", "(int8_t)value"
         return render(
-            "kernels/mean.c.j2",
+            "kernels/reduce.c.j2",
             kept=kept,
             reduced=reduced,
-            offset=lowering.count * lowering.input_zero_point,
-            activation=Requantiser(lowering.requantisation, lowering.count * 255),
+            start=start,
+            step=step,
+            result=result,
             source=layer.source(),
             target=layer.target(),
         )

@@ -44,7 +44,7 @@ class Bilinear:
         assert isinstance(rows, BilinearAxis)
         assert isinstance(columns, BilinearAxis)
         samples, height, width, channels = layer.inputs[0].shape
-        sums = SUMS[layer.output.dtype]
+        stride, sums = width * channels, SUMS[layer.output.dtype]
         share = "float" if sums == "float" else "int32_t"
         return render(
             "kernels/bilinear.c.j2",
@@ -53,9 +53,9 @@ class Bilinear:
             share=share,
             bits=2 * FRACTION_BITS,
             samples=samples,
-            image=height * width * channels,
+            image=height * stride,
             shape=layer.output.shape,
-            rows=layer.constant("rows", "int32_t", _pairs(rows.lower * width * channels, rows.upper * width * channels)),
+            rows=layer.constant("rows", "int32_t", _pairs(rows.lower * stride, rows.upper * stride)),
             columns=layer.constant("columns", "int32_t", _pairs(columns.lower * channels, columns.upper * channels)),
             row_shares=layer.constant("row_shares", share, _pairs(rows.lower_share, rows.upper_share)),
             column_shares=layer.constant("column_shares", share, _pairs(columns.lower_share, columns.upper_share)),

@@ -1,11 +1,11 @@
-/* tinyml_pointwise.h: functions that networks apply element by element, on top of tinyml_float.h.
+/* tinyml_pointwise.h: functions that networks apply element by element, on top of tinyml_trigonometry.h.
  *
  * Integers wrap; a division by zero gives 0.
  */
 #ifndef TINYML_POINTWISE_H
 #define TINYML_POINTWISE_H
 
-#include "tinyml_float.h"
+#include "tinyml_trigonometry.h"
 
 /* Activations */
 
@@ -86,11 +86,6 @@ static inline float tinyml_thresholded_relu(float x, float alpha)
 static inline float tinyml_sign(float x)
 {
     return x < 0.0f ? -1.0f : x > 0.0f ? 1.0f : x;
-}
-
-static inline float tinyml_reciprocal(float x)
-{
-    return 1.0f / x;
 }
 
 static inline float tinyml_softsign(float x)

@@ -32,7 +32,8 @@ def add(call: Call, emitter: Emitter) -> Variable:
         if emitter.shape(left) != emitter.shape(right):
             raise call.unsupported(f"adds shapes {list(emitter.shape(left))} and {list(emitter.shape(right))}")
         same = (left.axes, left.flattened) == (right.axes, right.flattened)
-        other = right.handle if same else emitter.laid_out(call, right, emitter.plain(call, left).axes)
+        left = left if same else emitter.plain(left)
+        other = right.handle if same else emitter.laid_out(right, left.axes)
     result = emitter.emit(call, Add(activation=call.activation), [left.handle, other], left.axes)
     return replace(result, flattened=left.flattened)
 
@@ -77,13 +78,10 @@ def batch_normalization(call: Call, emitter: Emitter) -> Variable:
         raise InputError(f"has epsilon {epsilon:g}", place=call.node.place)
     variable = call.variable(0)
     rank = len(variable.axes)
-    handle = emitter.image(call) if rank == 4 else emitter.plain(call, variable).handle
-    if rank not in (2, 4):
-        raise call.unsupported(f"normalises a tensor of rank {rank}; 2 and 4 are known")
-    axes = (0, 2, 3, 1) if rank == 4 else variable.axes
-    if axes[-1] != 1:
-        raise call.unsupported("does not find its channels last on the device")
-    inputs = [handle]
+    if rank < 2:
+        raise InputError("has no channels", place=call.node.place)
+    axes = (0, *range(2, rank), 1)
+    inputs = [emitter.laid_out(variable, axes)]
     for index in range(1, 5):
         parameter = call.constant(index)
         inputs.append(emitter.constant(parameter.name, parameter.real))
@@ -91,14 +89,13 @@ def batch_normalization(call: Call, emitter: Emitter) -> Variable:
 
 
 def softmax(call: Call, emitter: Emitter) -> Variable:
-    """Softmax along the axis that lies last on the device."""
+    """Softmax, along the axis that lies last on the device then."""
     if call.activation != IDENTITY:
         raise call.unsupported("is clamped before it is quantised")
-    variable = emitter.plain(call, call.variable(0))
+    variable = call.variable(0)
     rank = len(variable.axes)
     axis = call.node.integer("axis", -1)
     if not -rank <= axis < rank:
         raise InputError(f"has axis {axis} for a tensor of rank {rank}", place=call.node.place)
-    if variable.axes[-1] != axis % rank:
-        raise call.unsupported(f"runs along axis {axis}, which does not lie last on the device")
-    return emitter.emit(call, Softmax(), [variable.handle], variable.axes)
+    axes = (*(each for each in variable.axes if each != axis % rank), axis % rank)
+    return emitter.emit(call, Softmax(), [emitter.laid_out(variable, axes)], axes)

@@ -33,9 +33,7 @@ class _Weights:
 def convolution(call: Call, emitter: Emitter) -> Variable:
     """Conv: group 1, or as many groups as input channels."""
     node = call.node
-    weights = _weights(call, 1, 0)
-    if weights.data.ndim != 4:
-        raise call.unsupported(f"has weights of rank {weights.data.ndim}; 2-D convolutions are known")
+    weights = _weights(call, 1, 4, 0)
     image = emitter.image(call)
     channels = emitter.builder.tensor(image).shape[3]
     out, depth, *kernel = weights.data.shape
@@ -66,7 +64,7 @@ def gemm(call: Call, emitter: Emitter) -> Variable:
     transposed = bool(node.integer("transB", 0))
     if call.quantization is not None and (alpha, beta) != (1.0, 1.0):
         raise call.unsupported(f"scales quantised numbers by alpha {alpha:g} and beta {beta:g}", "export without them")
-    weights = _weights(call, 1, 0 if transposed else 1)
+    weights = _weights(call, 1, 2, 0 if transposed else 1)
     if call.quantization is None:
         weights = _Weights(weights.name, weights.data * np.float32(alpha), None)
     return _dense(call, emitter, weights, beta)
@@ -74,12 +72,10 @@ def gemm(call: Call, emitter: Emitter) -> Variable:
 
 def matmul(call: Call, emitter: Emitter) -> Variable:
     """MatMul with a constant matrix on the right."""
-    return _dense(call, emitter, _weights(call, 1, 1), 1.0)
+    return _dense(call, emitter, _weights(call, 1, 2, 1), 1.0)
 
 
 def _dense(call: Call, emitter: Emitter, weights: _Weights, beta: float) -> Variable:
-    if weights.data.ndim != 2:
-        raise call.unsupported(f"has weights of rank {weights.data.ndim}; a matrix is known")
     variable = call.variable(0)
     data = weights.data
     handle, lead = variable.handle, emitter.shape(variable)[:-1]
@@ -91,7 +87,7 @@ def _dense(call: Call, emitter: Emitter, weights: _Weights, beta: float) -> Vari
     elif len(variable.axes) < 2:
         raise call.unsupported("multiplies a vector", "keep the axis of the samples")
     elif len(variable.axes) > 2:
-        handle = emitter.laid_out(call, variable, tuple(range(len(variable.axes))))
+        handle = emitter.laid_out(variable, tuple(range(len(variable.axes))))
         handle = emitter.reshaped(handle, (int(np.prod(lead)), emitter.shape(variable)[-1]))
     inputs = [handle, emitter.constant(weights.name, data, weights.quantization(0))]
     inputs += _bias(call, emitter, handle, _Weights(weights.name, data, weights.scale), data.shape[0], beta)
@@ -102,10 +98,11 @@ def _dense(call: Call, emitter: Emitter, weights: _Weights, beta: float) -> Vari
     return result
 
 
-def _weights(call: Call, index: int, channel_axis: int) -> _Weights:
-    """A constant with ``channel_axis``, the axis of its output channels, moved to the front."""
+def _weights(call: Call, index: int, rank: int, channel_axis: int) -> _Weights:
+    """A constant of ``rank`` with ``channel_axis``, the axis of its output channels, moved to the front."""
     constant = call.constant(index)
-    channel_axis %= max(constant.data.ndim, 1)
+    if constant.data.ndim != rank:
+        raise call.unsupported(f"has weights of rank {constant.data.ndim}; {rank} is known")
     if call.quantization is None:
         return _Weights(constant.name, np.moveaxis(constant.real, channel_axis, 0), None)
     quantization = constant.quantization

@@ -20,7 +20,7 @@ def identity(call: Call, emitter: Emitter) -> Variable:
 
 def transpose(call: Call, emitter: Emitter) -> Variable:
     """Transpose: the elements stay, the note of the layout changes."""
-    variable = emitter.plain(call, call.variable(0))
+    variable = emitter.plain(call.variable(0))
     rank = len(variable.axes)
     permutation = call.node.integers("perm", tuple(reversed(range(rank))))
     if sorted(permutation) != list(range(rank)):
@@ -95,23 +95,21 @@ def _reshaped(call: Call, emitter: Emitter, shape: Sequence[int]) -> Variable:
         return variable
     if math.prod(shape) != math.prod(source) or any(size < 1 for size in shape):
         raise InputError(f"{list(source)} cannot become {list(shape)[:9]}", place=call.node.place)
-    emitter.plain(call, variable)
-    if moves_nothing(emitter.tensor(variable).shape, variable.source_axes):
-        axes = NHWC if len(shape) == 4 and moves_nothing(shape, NHWC) else tuple(range(len(shape)))
-        return emitter.emit(call, Reshape(tuple(shape[axis] for axis in axes)), [variable.handle], axes)
-    if len(shape) == 2 and shape[0] == source[0] and variable.axes[0] == 0:
+    variable = emitter.plain(variable)
+    moves = not moves_nothing(emitter.tensor(variable).shape, variable.source_axes)
+    if moves and len(shape) == 2 and shape[0] == source[0] and variable.axes[0] == 0:
         order = Flattened(source[1:], tuple(axis - 1 for axis in variable.axes[1:]))
         return replace(emitter.emit(call, Reshape(shape), [variable.handle], (0, 1)), flattened=order)
-    raise call.unsupported(
-        f"reshapes {list(source)} to {list(shape)} across the axes of an image, which would take a transposition"
-    )
+    handle = emitter.laid_out(variable, range(len(source))) if moves else variable.handle
+    axes = NHWC if len(shape) == 4 and moves_nothing(shape, NHWC) else tuple(range(len(shape)))
+    return emitter.emit(call, Reshape(tuple(shape[axis] for axis in axes)), [handle], axes)
 
 
 def pad(call: Call, emitter: Emitter) -> Variable:
     """Pad with a constant zero."""
     if (mode := call.node.text("mode", "constant")) != "constant":
         raise call.unsupported(f"pads by mode {mode[:80]!r}")
-    variable = emitter.plain(call, call.variable(0))
+    variable = emitter.plain(call.variable(0))
     rank = len(variable.axes)
     pads, given = call.indices(1), call.indices(3)
     axes = list(range(rank)) if given is None else _axes(call, given, variable.axes)

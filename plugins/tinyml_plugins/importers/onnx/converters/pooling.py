@@ -78,7 +78,7 @@ def global_average_pool(call: Call, emitter: Emitter) -> Variable:
 
 def reduce_mean(call: Call, emitter: Emitter) -> Variable:
     """ReduceMean; the axes are an attribute up to opset 17 and an input from 18 on."""
-    variable = emitter.plain(call, call.variable(0))
+    variable = emitter.plain(call.variable(0))
     rank = len(variable.axes)
     given = call.indices(1) if call.opset >= 18 else call.node.integers("axes")
     if not given:

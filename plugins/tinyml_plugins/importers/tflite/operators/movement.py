@@ -7,17 +7,26 @@ from collections.abc import Sequence
 
 from tinyml_core.graph.operators import Pad, Reshape, Transpose
 from tinyml_plugins.importers.tflite.assembly import Call
-from tinyml_plugins.importers.tflite.options import NoOptions, ReshapeOptions, SqueezeOptions
+from tinyml_plugins.importers.tflite.options import MirrorPadOptions, NoOptions, ReshapeOptions, SqueezeOptions
 
 
 def pad(call: Call, options: NoOptions) -> None:
     """PAD, and PADV2 with a constant of the input's quantisation."""
-    source = call.input()
-    amounts, rank = call.integers(1), len(source.shape)
+    call.emit(Pad(_around(call), value=_padding_value(call) if call.has(2) else 0.0), call.input())
+
+
+def mirror_pad(call: Call, options: MirrorPadOptions) -> None:
+    """MIRROR_PAD without the edge, or with it."""
+    if options.mode not in (0, 1):
+        raise call.refuse(f"has mode number {options.mode}, which is neither REFLECT nor SYMMETRIC")
+    call.emit(Pad(_around(call), mode="symmetric" if options.mode else "reflect"), call.input())
+
+
+def _around(call: Call) -> tuple[tuple[int, int], ...]:
+    amounts, rank = call.integers(1), len(call.input().shape)
     if call.any_input(1).shape != (rank, 2):
         raise call.damaged(f"has paddings of shape {list(call.any_input(1).shape)} for a tensor of {rank} axes")
-    around = tuple(zip(amounts[::2], amounts[1::2], strict=True))
-    call.emit(Pad(around, value=_padding_value(call) if call.has(2) else 0.0), source)
+    return tuple(zip(amounts[::2], amounts[1::2], strict=True))
 
 
 def _padding_value(call: Call) -> float:

@@ -75,7 +75,7 @@ def geometry(
 
 def conv2d(call: Call, options: Conv2DOptions) -> None:
     """CONV_2D, weights OHWI."""
-    operands = _linear(call, axis=0, rank=4, bias_type=options.quantized_bias_type)
+    operands = linear_operands(call, (0, 1, 2), axis=0, rank=4, bias_type=options.quantized_bias_type)
     image, weights = operands[:2]
     if len(image.shape) == 4 and image.shape[3] != weights.shape[3]:
         raise call.refuse(f"is grouped: {image.shape[3]} input channels, filters of {weights.shape[3]}")
@@ -84,7 +84,7 @@ def conv2d(call: Call, options: Conv2DOptions) -> None:
 
 def depthwise_conv2d(call: Call, options: DepthwiseConv2DOptions) -> None:
     """DEPTHWISE_CONV_2D, weights 1HWC."""
-    operands = _linear(call, axis=3, rank=4)
+    operands = linear_operands(call, (0, 1, 2), axis=3, rank=4)
     image, weights = operands[:2]
     window = geometry(call, options, (weights.shape[1], weights.shape[2]))
     # Some converters write 0, since the shapes say the same.
@@ -101,7 +101,7 @@ def fully_connected(call: Call, options: FullyConnectedOptions) -> None:
         raise call.refuse(f"has weights in format number {options.weights_format}; only the default one is known")
     if options.quant_spec:
         raise call.refuse(f"has quantisation number {options.quant_spec}, which is not known")
-    source, weights, *bias = _linear(call, axis=0, rank=2, bias_type=options.quantized_bias_type)
+    source, weights, *bias = linear_operands(call, (0, 1, 2), axis=0, rank=2, bias_type=options.quantized_bias_type)
     rows, rest = divmod(source.elements, weights.shape[1])
     if rest:
         raise call.damaged(f"has {source.elements} inputs, which is no multiple of the {weights.shape[1]} it expects")
@@ -111,10 +111,7 @@ def fully_connected(call: Call, options: FullyConnectedOptions) -> None:
         raise call.damaged(f"computes {list(wanted)}, but its output has shape {list(output.shape)}")
     op = FullyConnected(activation_of(call, options.fused_activation))
     source = call.reshaped(source, (rows, weights.shape[1]))
-    if output.shape == flat:
-        call.emit(op, source, weights, *bias)
-    else:
-        call.emit_reshaped(op, source, weights, *bias, shape=flat)
+    call.emit_reshaped(op, source, weights, *bias, shape=flat)
 
 
 def average_pool2d(call: Call, options: Pool2DOptions) -> None:
@@ -129,9 +126,11 @@ def max_pool2d(call: Call, options: Pool2DOptions) -> None:
     call.emit(MaxPool2D(**geometry(call, options, kernel), kernel=kernel), call.input())
 
 
-def _linear(call: Call, *, axis: int, rank: int, bias_type: int = 0) -> list[Tensor]:
-    """Activations, weights and, where given, bias; ``axis`` of the weights counts the filters."""
-    source, weights = call.input(0), call.any_input(1)
+def linear_operands(
+    call: Call, positions: tuple[int, int, int], *, axis: int, rank: int, bias_type: int = 0
+) -> list[Tensor]:
+    """Activations, weights and, where given, bias, at these inputs; ``axis`` of the weights counts the filters."""
+    source, weights = call.input(positions[0]), call.any_input(positions[1])
     if len(weights.shape) != rank:
         raise call.damaged(f"has weights of shape {list(weights.shape)}, {rank} axes are needed")
     expected = DType.FLOAT32 if source.dtype is DType.FLOAT32 else DType.INT8
@@ -142,9 +141,9 @@ def _linear(call: Call, *, axis: int, rank: int, bias_type: int = 0) -> list[Ten
         raise call.refuse("has weights with a zero point; only symmetric ones are known")
     if quantization is not None and quantization.axis not in (None, axis):
         raise call.refuse(f"has weights quantised along axis {quantization.axis}, filters lie along axis {axis}")
-    if not call.has(2):
+    if not call.has(positions[2]):
         return [source, weights]
-    bias = call.any_input(2)
+    bias = call.any_input(positions[2])
     if bias.dtype is not BIAS_TYPES.get(source.dtype) and (source.dtype, bias.dtype) != (DType.INT16, DType.INT32):
         raise call.refuse(f"has a {bias.dtype.value} bias for {source.dtype.value} activations")
     declared = TYPE_NAMES[bias_type] if 0 <= bias_type < len(TYPE_NAMES) else str(bias_type)
