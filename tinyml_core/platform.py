@@ -162,16 +162,20 @@ class Platform:
             return read_profile(Path(name))
         return self.create(HardwareProfile, name)
 
-    def load(self, model: str | Path) -> Graph:
-        """The network in a model file, read by the importer of its suffix.
+    def load(self, model: object, example: object = None) -> Graph:
+        """The network in a model file, read by the importer of its suffix, or that of another library's object.
+
+        ``model`` is a path, or a module such as PyTorch's; then ``example`` is its input, or a tuple of them.
 
         Raises:
-            InputError: the file cannot be read as what it claims to be.
-            UnsupportedError: no importer knows the suffix, or the network uses something unknown.
+            InputError: the file cannot be read as what it claims to be, or ``example`` does not suit.
+            UnsupportedError: no importer knows the suffix or the object, or the network uses something unknown.
         """
-        from tinyml_core.pipeline.loading import load_model
+        from tinyml_core.pipeline.loading import load_model, load_module
 
-        return load_model(Path(model), self)
+        if isinstance(model, str | os.PathLike):
+            return load_model(Path(model), self)
+        return load_module(model, example, self)
 
     def compile(
         self, model: str | Path | Graph, target: str | HardwareProfile, out: str | Path,

@@ -80,6 +80,12 @@ def test_gather_clamps_what_leaves_the_axis(dtype):
     assert np.array_equal(found, x[:, :, [[0, 3, 3], [0, 3, 0], [3, 0, 1]]])
 
 
+def test_gather_of_a_single_element():
+    (found,) = compute(Gather(0), np.array([5, 6, 7], np.int32), np.array(-1))
+    assert isinstance(found, np.ndarray)
+    assert (found.shape, found.item()) == ((), 7)
+
+
 def test_what_cannot_be_is_refused_by_name():
     b = GraphBuilder("g")
     x, at = b.input("x", (1, 4), DType.INT8, Q(0.1)), b.constant("at", np.array([4], np.int32))

@@ -127,6 +127,11 @@ def mirror_pad(rng):
     return alone(Pad(padding, mode), shape, rng)
 
 
+def pad(rng):
+    padding = tuple((int(before), int(after)) for before, after in rng.integers(0, 4, (4, 2)))
+    return alone(Pad(padding, value=float(rng.normal(scale=3))), shape_of(rng), rng)
+
+
 def matmul(rng):
     rows, depth, columns, stack = (int(size) for size in rng.integers(1, 9, 4))
     transpose_left, transpose_right = bool(rng.integers(2)), bool(rng.integers(2))
@@ -168,6 +173,7 @@ MAKERS = {
     "matmul": matmul,
     "mirror_pad": mirror_pad,
     "nearest": lambda rng: resize(rng, "nearest"),
+    "pad": pad,
     "slice": slice_,
     "split": split,
     "transpose": transpose,

@@ -6,6 +6,7 @@ import flatbuffers
 import numpy as np
 import pytest
 
+from tinyml_core.arithmetic.lowering.requantisation import quantised
 from tinyml_core.graph import DType, Graph
 from tinyml_core.graph.operators import (
     IDENTITY,
@@ -239,6 +240,11 @@ class _Writer:
                 image, *constants = inputs
                 operands = [self.constant(target.shape), constants[0], image, *constants[1:]]
                 self.operator("TRANSPOSE_CONV", operands, outputs, options, "TransposeConvOptions")
+            case Pad() if op.mode == "constant" and op.value != 0.0 and source.quantization:
+                fill = np.array([quantised(op.value, source)]).clip(-128, 127).astype(np.int8)
+                value = self.tensor(fill.shape, source.dtype, source.quantization, fill)
+                operands = [*inputs, self.constant(op.padding), value]
+                self.operator("PADV2", operands, outputs, schema.PadV2OptionsT(), "PadV2Options")
             case Pad():
                 if len(op.padding) > 4 or (op.mode, op.value) != ("constant", 0.0):
                     raise NotExpressible(f"{op}")
@@ -287,7 +293,9 @@ class _Writer:
                 self.operator("GATHER", inputs, outputs, options, "GatherOptions")
             case Expand():
                 options = schema.BroadcastToOptionsT()
-                self.operator("BROADCAST_TO", [*inputs, self.constant(op.shape)], outputs, options, "BroadcastToOptions")
+                self.operator(
+                    "BROADCAST_TO", [*inputs, self.constant(op.shape)], outputs, options, "BroadcastToOptions"
+                )
             case Resize():
                 ties = {"asymmetric": "floor", "half_pixel": "half_up", "align_corners": "half_up"}
                 if op.method == "nearest" and op.rounding != ties[op.coordinates]:

@@ -46,6 +46,10 @@ CASES = {
     "unknown option": (["build", "--set", "search.strategy.options.populaton=4"], ["populaton", "population"]),
     "missing model": (["compile", "none.tinyml", "--target", "stm32f746", "--out", "o"], ["none.tinyml"]),
     "damaged model": (["compile", "model.tinyml", "--target", "stm32f746", "--out", "o"], ["model.tinyml"]),
+    "missing calibration": (
+        ["compile", "model.tinyml", "--target", "stm32f746", "--out", "o", "--calibration", "x.npz"],
+        ["x.npz", "does not exist"],
+    ),
     "unknown suffix": (["compile", "model.h5", "--target", "stm32f746", "--out", "o"], [".h5", ".tinyml"]),
     "unknown pass": (["passes", "--without", "fold-padd"], ["fold-padd", "did you mean 'fold-pad'"]),
     "unknown pass in a project": (["build", "--set", "compile.without=[fold-padd]"], ["did you mean 'fold-pad'"]),

@@ -61,6 +61,11 @@ def _other_floats(rounding, rng):
         x = b.input("x", (rows, depth), DType.FLOAT32)
         w, bias = b.constant("w", _real(rng, (outputs, depth))), b.constant("b", _real(rng, (outputs,)))
         yield b.build([b.node(FullyConnected(activation=activation), [x, w, bias][: 2 + rows % 2])])
+    b = GraphBuilder("batch normalisation whose parameters are computed", rounding)
+    x = b.input("x", (2, 3, 5), DType.FLOAT32)
+    parameters = [b.input(name, (5,), DType.FLOAT32) for name in ("gamma", "beta", "mean")]
+    variance = b.constant("variance", np.abs(_real(rng, 5)))
+    yield b.build([b.node(BatchNorm(activation=RELU6), [x, *parameters, variance])])
     b = GraphBuilder("batch normalisation", rounding)
     x = b.input("x", (2, 3, 5), DType.FLOAT32)
     parameters = [b.constant(name, _real(rng, 5)) for name in ("gamma", "beta", "mean")]

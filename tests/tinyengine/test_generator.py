@@ -29,7 +29,7 @@ from tinyml_core.graph.operators import (
     Unary,
 )
 from tinyml_core.platform import Platform
-from tinyml_plugins.tinyengine.generator import TinyEngine
+from tinyml_plugins.tinyengine.generator import SHARED, TinyEngine
 
 Q = Quantization.per_tensor
 SIZES = {"int8_t": 1, "int32_t": 4, "uint32_t": 4, "tinyml_channel": 8, "tinyml_shifted_channel": 12}
@@ -61,8 +61,7 @@ def test_names_of_files_and_functions(make_network):
         "kws.h",
         "kws.c",
         "kws_weights.h",
-        "tinyml_arithmetic.h",
-        "tinyml_pairs.h",
+        *SHARED,
         "main.c",
     ]
     assert (network.code.invoke, network.code.arena, network.code.example) == ("kws_invoke", "kws_arena", "main.c")

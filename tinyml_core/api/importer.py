@@ -1,4 +1,4 @@
-"""Importers: readers of model files."""
+"""Importers: readers of model files, and of networks that live in another library."""
 
 from __future__ import annotations
 
@@ -23,5 +23,23 @@ class Importer(Protocol):
         Raises:
             InputError: the file cannot be read as what it claims to be.
             UnsupportedError: it uses something this importer does not know.
+        """
+        ...
+
+
+@runtime_checkable
+class ModuleImporter(Protocol):
+    """What an importer may do besides: convert a network that is an object of another library, such as PyTorch's."""
+
+    def accepts(self, module: object) -> bool:
+        """Whether ``module`` is of the library; imports nothing, since the caller has imported what made it."""
+        ...
+
+    def convert(self, module: object, example: object) -> Graph:
+        """The network of ``module``; ``example`` is its input, or a tuple of them, of which shapes and types count.
+
+        Raises:
+            InputError: ``example`` does not suit.
+            UnsupportedError: the module uses something this importer does not know.
         """
         ...

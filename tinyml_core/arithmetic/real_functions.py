@@ -29,7 +29,8 @@ def _softplus(x: Reals) -> Reals:
 
 
 def _gelu_tanh(x: Reals) -> Reals:
-    return x / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+    result: Reals = x / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+    return result
 
 
 def _shrink(x: Reals, alpha: float, beta: float) -> Reals:

@@ -10,8 +10,12 @@ from tinyml_core.cli.options import Session, shared_options
 from tinyml_core.cli.output import Table
 from tinyml_core.cli.progress import progress
 from tinyml_core.graph.graph import Rounding
+from tinyml_core.npz import read_npz
 from tinyml_core.pipeline.compilation import Compiled, CompileOptions
 from tinyml_core.pipeline.figures import flash_bytes, sram_bytes
+
+FLOAT_BYTES = 4
+"""Bytes of an element of the calibration samples, whatever the file holds."""
 
 
 @click.command()
@@ -26,16 +30,23 @@ from tinyml_core.pipeline.figures import flash_bytes, sram_bytes
 @click.option("--generator", default="tinyengine", show_default=True, metavar="NAME")
 @click.option("--prefix", default="model", show_default=True, metavar="NAME", help="Starts every public C name.")
 @click.option("--without", multiple=True, metavar="PASS", help="Leave out a pass of `tinyml passes`; repeatable.")
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path),
+    metavar="X.npz",
+    help="Quantise a float network: one array per input (or `x`), leading axis samples.",
+)
 @shared_options()
 def command(
     session: Session, model: Path, target: str, out: Path, objective: str, sram: int | None, region: str | None,
     rounding: str | None, toolchain: str | None, generator: str, prefix: str, without: tuple[str, ...],
+    calibration: Path | None,
 ) -> None:  # fmt: skip
-    """Turn the trained network MODEL (.tinyml) into C and a linked binary for a microcontroller."""
+    """Turn the trained network MODEL (.tflite, .onnx or .tinyml) into C and a linked binary for a microcontroller."""
     options = CompileOptions(
         generator=generator, toolchain=toolchain, objective="sram" if objective == "sram" else "latency", sram=sram,
         region=region, rounding=Rounding(rounding) if rounding else None, prefix=prefix,
-        without=without,
+        without=without, calibration=read_npz(calibration, element_bytes=FLOAT_BYTES) if calibration else None,
     )  # fmt: skip
     with progress() as listen:
         compiled = session.platform(listen=listen).compile(model, target, out, options)

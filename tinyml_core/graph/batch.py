@@ -9,7 +9,21 @@ import numpy as np
 from tinyml_core.errors import GraphError
 from tinyml_core.graph.graph import Graph
 from tinyml_core.graph.operator import Broken, Operator
-from tinyml_core.graph.operators import Add, Concat, Expand, Gather, Mean, Pad, Reshape, Slice, Transpose
+from tinyml_core.graph.operators import (
+    Add,
+    ArgReduce,
+    Binary,
+    Concat,
+    Expand,
+    Gather,
+    Mean,
+    Pad,
+    Reduce,
+    Reshape,
+    Select,
+    Slice,
+    Transpose,
+)
 from tinyml_core.graph.tensor import Tensor
 
 
@@ -37,7 +51,11 @@ def with_batch(graph: Graph, samples: int) -> Graph:
         if isinstance(op, Slice):
             op = replace(op, sizes=(samples, *op.sizes[1:]), steps=(1, *op.steps[1:]))
         inputs = list(node.inputs)
-        if isinstance(op, Add | Concat):
+        if isinstance(op, Add | Binary | Select):
+            ranks = {len(tensors[name].shape) for name in (*node.inputs, *node.outputs) if tensors[name].data is None}
+            if len(ranks) > 1:
+                raise GraphError("broadcasts along the leading axis, which holds the samples", place=place)
+        if isinstance(op, Concat):
             for index, name in enumerate(inputs):
                 if tensors[name].data is not None:  # an operand that is the same for every sample
                     inputs[index] = f"{name} for {samples} samples"
@@ -58,8 +76,10 @@ def with_batch(graph: Graph, samples: int) -> Graph:
 def _mixes(op: Operator, *, constant: bool) -> bool:
     """Whether ``op`` computes across the leading axis; ``constant`` when its first operand is the same for all."""
     match op:
-        case Mean():
+        case Mean() | Reduce():
             return 0 in op.axes
+        case ArgReduce():
+            return op.axis == 0
         case Pad():
             return op.padding[0] != (0, 0)
         case Transpose():

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 import tinyml_core
 from tinyml_core.api.generator import CodeGenerator, GeneratedCode
 from tinyml_core.api.project_writer import ProjectWriter
+from tinyml_core.api.quantizer import Quantizer
 from tinyml_core.api.toolchain import Binary, Toolchain
 from tinyml_core.errors import CapacityError, ToolchainError, UnsupportedError
 from tinyml_core.graph.graph import Graph, Rounding
 from tinyml_core.graph.serialise import digest, save
 from tinyml_core.hardware.profile import HardwareProfile
+from tinyml_core.pipeline.calibration import calibrated
 from tinyml_core.pipeline.manifest import Layer, Manifest, Port, Profile
 from tinyml_core.pipeline.passes import apply_passes
+from tinyml_core.pipeline.samples import Array
 from tinyml_core.pipeline.staging import staged
 from tinyml_core.program.planner import plan
 from tinyml_core.program.program import Objective, Program
@@ -49,6 +52,12 @@ class CompileOptions:
     prefix: str = "model"
     without: tuple[str, ...] = ()
     """Names of passes that do not run."""
+    calibration: Mapping[str, Array] | None = field(default=None, compare=False)
+    """Samples from which a float network's scales are chosen: one array per input (or ``x``), leading axis samples, in
+    the source's layout. The network is compiled as it is when None."""
+    quantizer: str = "ptq"
+    """Quantises where there is calibration."""
+    quantizer_options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,7 +78,9 @@ def compile_graph(
         CapacityError: the network does not fit; names the region or step and the bytes that are missing.
         UnsupportedError: the generator cannot carry out an operator.
         ToolchainError: no compiler is usable, or it refused the sources.
-        InputError: ``out`` cannot be written, or there is no pass of a name in ``options.without``.
+        InputError: ``out`` cannot be written, there is no pass of a name in ``options.without``, or the calibration
+            does not suit the network.
+        GraphError: an operator of a float network has no int8 form.
     """
     with staged(out) as work:
         compiled = compile_into(work, graph, profile, options, platform)
@@ -84,6 +95,9 @@ def compile_into(
     generator = platform.create(CodeGenerator, options.generator, options.generator_options)
     if options.rounding is not None:
         graph = replace(graph, rounding=options.rounding)
+    if options.calibration is not None:
+        quantizer = platform.create(Quantizer, options.quantizer, options.quantizer_options)
+        graph = calibrated(apply_passes(graph, platform, options.without), options.calibration, quantizer)
     graph = apply_passes(graph, platform, options.without)
     region = profile.region(options.region) if options.region else profile.largest("sram")
     budget = min(options.sram or region.size, region.size) - STACK_RESERVE

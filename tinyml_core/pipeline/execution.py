@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tinyml_core.api.runner import Device, Measurement, Runner
 from tinyml_core.arithmetic.executor import ReferenceExecutor
@@ -20,11 +19,10 @@ from tinyml_core.graph.tensor import Tensor
 from tinyml_core.pipeline import figures
 from tinyml_core.pipeline.compilation import BINARY_FILE, GRAPH_FILE
 from tinyml_core.pipeline.manifest import Manifest, read_manifest
+from tinyml_core.pipeline.samples import Array, samples_for, to_source
 
 if TYPE_CHECKING:
     from tinyml_core.platform import Platform
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +117,7 @@ def run_folder(
             name: dequantise_array(array, graph.tensors[name]) if graph.tensors[name].quantization else array
             for name, array in stacked.items()
         }
-    stacked = {name: _to_source(array, graph, name) for name, array in stacked.items()}
+    stacked = {name: to_source(array, graph, name) for name, array in stacked.items()}
     return Execution(manifest, stacked, count, differing == 0, differing, measurement)
 
 
@@ -159,22 +157,9 @@ def _integer_samples(graph: Graph, inputs: Mapping[str, Array] | None, seed: int
     if inputs is None:
         rng = np.random.default_rng(seed)
         return {name: _random(graph.tensors[name], rng)[np.newaxis] for name in graph.inputs}, False
-    if len(graph.inputs) == 1 and "x" in inputs and graph.inputs[0] not in inputs:
-        inputs = {graph.inputs[0]: inputs["x"]}
-    converted, floats = {}, False
-    for name in graph.inputs:
+    converted, floats = samples_for(graph, inputs), False
+    for name, array in converted.items():
         tensor = graph.tensors[name]
-        if name not in inputs:
-            known = ", ".join(repr(each) for each in graph.inputs)
-            raise InputError("is missing", place=f"input array {name!r}", remedy=f"give one array for each of {known}")
-        array = np.asarray(inputs[name])
-        source = _source_shape(graph, name)
-        shape = source[1:] if array.shape[1:] == source[1:] and source[:1] == (1,) else source
-        if array.ndim != len(shape) + 1 or array.shape[1:] != shape or len(array) == 0:
-            raise InputError(
-                f"has shape {list(array.shape)}, [samples, {', '.join(map(str, source[1:]))}] is needed",
-                place=f"input array {name!r}",
-            )
         if array.dtype.kind == "f" and tensor.quantization is not None:
             floats = True
             array = quantise_array(array.astype(np.float32), tensor)
@@ -182,27 +167,8 @@ def _integer_samples(graph: Graph, inputs: Mapping[str, Array] | None, seed: int
             raise InputError(
                 f"has type {array.dtype}, {tensor.dtype.value} or float is needed", place=f"input array {name!r}"
             )
-        array = array.reshape(len(array), *source)
-        if name in graph.axes:
-            array = np.ascontiguousarray(array.transpose(0, *(1 + axis for axis in graph.axes[name])))
         converted[name] = array
-    if len({len(array) for array in converted.values()}) != 1:
-        raise InputError("hold different numbers of samples", place="input arrays")
     return converted, floats
-
-
-def _source_shape(graph: Graph, name: str) -> tuple[int, ...]:
-    shape = graph.tensors[name].shape
-    return tuple(shape[index] for index in np.argsort(graph.axes.get(name, range(len(shape)))))
-
-
-def _to_source(array: Array, graph: Graph, name: str) -> Array:
-    """An array whose leading axis counts samples (times the tensor's own leading axis), in the source's layout."""
-    if name not in graph.axes:
-        return array
-    whole = array.reshape(-1, *graph.tensors[name].shape)
-    source = np.ascontiguousarray(whole.transpose(0, *(1 + np.argsort(graph.axes[name]))))
-    return source.reshape(-1, *_source_shape(graph, name)[1:])
 
 
 def _random(tensor: Tensor, rng: np.random.Generator) -> Array:

@@ -1,11 +1,11 @@
-"""Loading: from a model file to a verified graph, by the suffix of its name."""
+"""Loading: from a model file, by the suffix of its name, or from another library's object to a verified graph."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinyml_core.api.importer import Importer
+from tinyml_core.api.importer import Importer, ModuleImporter
 from tinyml_core.errors import InputError, UnsupportedError
 from tinyml_core.graph.graph import Graph
 from tinyml_core.graph.serialise import load
@@ -42,4 +42,22 @@ def load_model(path: Path, platform: Platform) -> Graph:
         )  # fmt: skip
     raise UnsupportedError(
         f"no importer reads {suffix or 'suffixless'} files", place=str(path), remedy=f"known: {known}"
+    )
+
+
+def load_module(module: object, example: object, platform: Platform) -> Graph:
+    """The network of an object of another library, such as a PyTorch module.
+
+    Raises:
+        InputError: ``example`` does not suit.
+        UnsupportedError: no importer accepts such objects, or the network uses something unknown.
+    """
+    for name in platform.names(Importer):
+        importer = platform.create(Importer, name)
+        if isinstance(importer, ModuleImporter) and importer.accepts(module):
+            return verify(importer.convert(module, example))
+    kind = type(module)
+    raise UnsupportedError(
+        f"no importer takes objects of type {kind.__module__}.{kind.__qualname__}",
+        remedy="give the path of a model file or a torch.nn.Module",
     )

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from tinyml_core.graph import Quantization, Tensor
 from tinyml_core.graph.operator import Operator
 from tinyml_core.graph.operators import (
-    Activation,
     AveragePool2D,
     Clamp,
     Conv2D,

@@ -63,7 +63,7 @@ KERNELS: dict[type[Operator], tuple[LayerKernel, ...]] = {
     Add: (quantised_pointwise.QuantisedAdd(), pointwise.Pointwise()),
     ArgReduce: (quantised_rows.QuantisedArgReduce(), reduction.Reduction()),
     AveragePool2D: (pooling.Pool(), float_pooling.FloatPool()),
-    BatchNorm: (float_layers.FloatBatchNorm(),),
+    BatchNorm: (float_layers.FloatBatchNorm(), float_layers.FloatBatchNormComputed()),
     Binary: (quantised_pointwise.QuantisedBinary(), pointwise.Pointwise()),
     Cast: (pointwise.Pointwise(),),
     Clamp: (elementwise.Lookup(), pointwise.Pointwise()),

@@ -37,8 +37,8 @@ class TfliteAdd:
 class SingleRoundingAdd:
     """``single`` addition: ``clamp((mantissa[0] * a + mantissa[1] * b + constant >> shift) + zero_point, low, high)``.
 
-    ``mantissa[1]`` is negative for a difference. ``a`` and ``b`` are raw int8 values: ``constant`` holds the zero points' share and the rounding ``2**(shift-1)``.
-    Every partial sum fits 32 bits. 2 <= shift <= 30.
+    ``mantissa[1]`` is negative for a difference. ``a`` and ``b`` are raw int8 values: ``constant`` holds the zero
+    points' share and the rounding ``2**(shift-1)``. Every partial sum fits 32 bits. 2 <= shift <= 30.
     """
 
     mantissa: tuple[int, int]

@@ -6,10 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyml_core.arithmetic.lowering.movement import MoveLowering
-from tinyml_core.arithmetic.lowering.requantisation import place_of
+from tinyml_core.arithmetic.lowering.requantisation import place_of, require_quantised
 from tinyml_core.errors import UnsupportedError
 from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.graph.operators import Gather
+from tinyml_core.graph.tensor import DType
 
 
 def require_unchanged(node: Node, graph: Graph) -> None:
@@ -35,8 +36,9 @@ def lower_arrangement(node: Node, graph: Graph) -> MoveLowering:
     """Lower a quantised node that arranges elements.
 
     Raises:
-        UnsupportedError: as :func:`require_unchanged` and :func:`constant_indices`.
+        UnsupportedError: it moves no quantised integers, or as :func:`require_unchanged` and :func:`constant_indices`.
     """
+    require_quantised(node, graph.outputs_of(node), [dtype for dtype in DType if dtype.is_integer])
     require_unchanged(node, graph)
     if isinstance(node.op, Gather):
         constant_indices(node, graph)

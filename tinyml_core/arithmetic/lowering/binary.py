@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -37,7 +38,7 @@ class MultiplyLowering:
 
 @dataclass(frozen=True)
 class PreluLowering:
-    """``x - zx`` requantised by ``positive`` where it is not negative, else ``(x - zx) * (slope - zs)`` by ``negative``."""
+    """``x - zx`` requantised by ``positive`` unless negative; else ``(x - zx) * (slope - zs)`` by ``negative``."""
 
     input_zero_points: tuple[int, int]
     positive: Requantisation
@@ -65,9 +66,7 @@ class ComparisonLowering:
         return bool(np.array_equal(self.left, self.right) and (np.diff(self.left) > 0).all())
 
 
-BinaryLowering = (
-    AddLowering | MultiplyLowering | PreluLowering | ExtremumLowering | ComparisonLowering | DivideLowering
-)
+BinaryLowering = AddLowering | MultiplyLowering | PreluLowering | ExtremumLowering | ComparisonLowering | DivideLowering
 
 
 def lower_binary(node: Node, graph: Graph) -> BinaryLowering:
@@ -115,7 +114,7 @@ def _lower_extremum(node: Node, graph: Graph) -> ExtremumLowering:
     return ExtremumLowering(*activation_limits(node.op.activation, output))
 
 
-_LOWERINGS = {
+_LOWERINGS: dict[str, Callable[[Node, Graph], BinaryLowering]] = {
     "divide": lower_divide,
     "maximum": _lower_extremum,
     "minimum": _lower_extremum,

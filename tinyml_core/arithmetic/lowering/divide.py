@@ -23,7 +23,7 @@ LARGEST_RATIO = 2.0**20
 
 @dataclass(frozen=True, eq=False)
 class DivideLowering:
-    """``n = a - za`` over ``d = b - zb``; for d < 0 both change signs. ``mantissa`` and ``shift`` [256] belong to b + 128.
+    """``n = a - za`` over ``d = b - zb``; for d < 0 both change signs. ``mantissa`` and ``shift`` [256] are of b + 128.
 
     ``single`` (``ratio`` is None): ``n`` rescaled by mantissa and shift of the divisor, one rounding. ``tflite``: with
     ``h`` the number of bits that n can be shifted left within 32 bits (31 for 0), ``q = (n << h) * mantissa / 2**31``

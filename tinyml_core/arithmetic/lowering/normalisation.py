@@ -1,7 +1,7 @@
 """Lowering of normalisations along the last axis whose sums are only known at run time, but softmax.
 
-Sources: TensorFlow Lite ``reference/integer_ops/l2normalization.h`` and ``reference/log_softmax.h``. Both rounding modes
-share these algorithms; docs/arithmetic.md tells them.
+Sources: TensorFlow Lite ``reference/integer_ops/l2normalization.h`` and ``reference/log_softmax.h``. Both rounding
+modes share these algorithms; docs/arithmetic.md tells them.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class L2NormLowering:
 class LogSoftmaxLowering:
     """Log-softmax in sixteenths, 127 for 0. The tables [256] are over row maximum - value.
 
-    ``exponentials`` are in Q0.31, ``differences`` (never positive) in Q5.26; ``reverse`` = (mantissa, shift) turns Q5.26
-    into differences of integers, and what lies ``limit`` or more below the maximum becomes the least integer.
+    ``exponentials`` are in Q0.31, ``differences`` (never positive) in Q5.26; ``reverse`` = (mantissa, shift) turns
+    Q5.26 into differences of integers, and what lies ``limit`` or more below the maximum becomes the least integer.
     """
 
     exponentials: npt.NDArray[np.int32]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from tinyml_core.arithmetic.lowering.movement import MoveLowering
 from tinyml_core.arithmetic.lowering.pooling import MeanLowering, PoolLowering
 from tinyml_core.arithmetic.lowering.requantisation import (
     place_of,
@@ -36,11 +37,12 @@ def lower_reduce(node: Node, graph: Graph) -> MeanLowering | PoolLowering:
     return PoolLowering(*output.dtype.limits)
 
 
-def lower_arg_reduce(node: Node, graph: Graph) -> None:
-    """Check a quantised :class:`ArgReduce`, which needs no constants: the order of integers is that of their values.
+def lower_arg_reduce(node: Node, graph: Graph) -> MoveLowering:
+    """Lower a quantised :class:`ArgReduce`, whose integers are taken as they are: their order is that of their values.
 
     Raises:
         UnsupportedError: the input is not int8.
     """
     assert isinstance(node.op, ArgReduce)
     require_quantised(node, graph.inputs_of(node))
+    return MoveLowering(graph.inputs_of(node)[0].zero_point)

@@ -56,4 +56,5 @@ def rounded_table(op: Unary, source: Tensor, output: Tensor) -> npt.NDArray[np.i
         quotient = FUNCTIONS[op.function](inputs, op.alpha, op.beta) / output.scale
     bounded = np.clip(np.nan_to_num(quotient, nan=-np.inf), -1024, 1024)
     rounded = np.copysign(np.floor(np.abs(bounded) + 0.5), bounded)
-    return np.clip(rounded + output.zero_point, -128, 127).astype(np.int8)
+    table: npt.NDArray[np.int8] = np.clip(rounded + output.zero_point, -128, 127).astype(np.int8)
+    return table

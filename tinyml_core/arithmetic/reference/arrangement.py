@@ -50,7 +50,7 @@ def slice_(node: Node, graph: Graph) -> Run:
     positions = [
         start + step * np.arange(size) for start, size, step in zip(op.starts, op.sizes, op.steps, strict=True)
     ]
-    return lambda inputs: inputs[0][np.ix_(*positions)] if positions else inputs[0].copy()
+    return lambda inputs: inputs[0][np.ix_(*positions)].copy(order="C") if positions else inputs[0].copy()
 
 
 def gather(node: Node, graph: Graph) -> Run:
@@ -63,7 +63,8 @@ def gather(node: Node, graph: Graph) -> Run:
 
     def run(inputs: Sequence[Array]) -> Array:
         source, indices = inputs[0], inputs[1].astype(np.int64)
-        return np.take(source, np.clip(np.where(indices < 0, indices + size, indices), 0, size - 1), axis=op.axis)
+        counted = np.where(indices < 0, indices + size, indices)
+        return np.asarray(np.take(source, np.clip(counted, 0, size - 1), axis=op.axis))
 
     return run
 
@@ -90,7 +91,7 @@ def resize(node: Node, graph: Graph) -> Run:
     rows, columns = lowering.rows, lowering.columns
     if isinstance(rows, NearestAxis) and isinstance(columns, NearestAxis):
         nearest = np.ix_(rows.source, columns.source)
-        return lambda inputs: inputs[0][:, nearest[0], nearest[1]]
+        return lambda inputs: inputs[0][:, nearest[0], nearest[1]].copy(order="C")
     assert isinstance(rows, BilinearAxis)
     assert isinstance(columns, BilinearAxis)
     corners = [
@@ -104,8 +105,8 @@ def resize(node: Node, graph: Graph) -> Run:
         exact = image.dtype if image.dtype == np.float32 else np.dtype(np.int64)
         parts = [image[:, y, x].astype(exact) * y_share * x_share for y, x, y_share, x_share in corners]
         total = parts[0] + parts[1] + parts[2] + parts[3]
-        if exact == np.float32:
-            return total
+        if image.dtype == np.float32:
+            return np.asarray(total)
         half = np.int64(1) << (2 * FRACTION_BITS - 1)  # halves away from zero
         rounded: Array = np.sign(total) * ((np.abs(total) + half) >> (2 * FRACTION_BITS))
         return rounded.astype(image.dtype)

@@ -43,9 +43,7 @@ def binary(node: Node, graph: Graph) -> Run:
     lowering = lower_binary(node, graph)
     if isinstance(lowering, ComparisonLowering):
         left, right, compare = lowering.left, lowering.right, COMPARE[op.function]
-        return lambda inputs: compare(
-            left[inputs[0].astype(np.int64) + 128], right[inputs[1].astype(np.int64) + 128]
-        )
+        return lambda inputs: compare(left[inputs[0].astype(np.int64) + 128], right[inputs[1].astype(np.int64) + 128])
     if isinstance(lowering, ExtremumLowering):
         extremum = np.maximum if op.function == "maximum" else np.minimum
         low, high = np.int8(lowering.low), np.int8(lowering.high)
@@ -95,7 +93,8 @@ def _divide(lowering: DivideLowering, left: Int64, right: Int64) -> Array:
         )
         quotient = np.where(by > 31, 0, rounded)
     quotient = np.where(right == 0, np.sign(left) * 1024, quotient)
-    return np.clip(quotient + lowering.zero_point, lowering.low, lowering.high).astype(np.int8)
+    result: Array = np.clip(quotient + lowering.zero_point, lowering.low, lowering.high).astype(np.int8)
+    return result
 
 
 _KERNELS: dict[type, Callable[..., Array]] = {

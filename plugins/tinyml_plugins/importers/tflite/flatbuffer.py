@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound="DataclassInstance")
 Read = Callable[["Reader", int], Any]
 
-MOST_STEPS = 2_000_000
+MOST_STEPS = 500_000
 """Fields and vector elements read from one file; networks of microcontrollers need some ten thousand."""
 
 BOOL, INT8, UINT8 = number_types.BoolFlags, number_types.Int8Flags, number_types.Uint8Flags

@@ -103,8 +103,8 @@ def _tiled(node: Node, graph: Graph) -> Nest:
     op = node.op
     assert isinstance(op, Tile)
     shape = graph.inputs_of(node)[0].shape
-    pairs = [(Axis(n, 0), Axis(*axis)) for n, *axis in zip(op.repeats, shape, strides(shape), strict=True)]
-    return nest([axis for pair in pairs for axis in pair])
+    axes = zip(op.repeats, shape, strides(shape), strict=True)
+    return nest([axis for n, size, stride in axes for axis in (Axis(n, 0), Axis(size, stride))])
 
 
 def _surrounded(node: Node, graph: Graph) -> Nest | None:

@@ -134,3 +134,35 @@ class FloatBatchNorm:
             source=layer.source(),
             target=layer.target(),
         )
+
+
+class FloatBatchNormComputed:
+    """Batch normalisation by parameters of which some are computed by other layers."""
+
+    name: ClassVar[str] = "float_batch_norm_computed"
+    needs: ClassVar[frozenset[str]] = frozenset()
+    types: ClassVar[Types] = FLOAT
+
+    def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
+        """One schedule in place, where a parameter is no constant."""
+        values, *parameters = graph.inputs_of(node)
+        if all(tensor.data is not None for tensor in parameters):
+            return []
+        estimate = cycles(self.name, profile, outputs=values.elements)
+        return [Schedule(kernel=self.name, cycles=estimate, in_place=(0,), flash=constant_bytes(node, graph))]
+
+    def emit(self, *, layer: Layer) -> str:
+        """Loops over channels and rows; each channel takes one square root."""
+        op = layer.node.op
+        assert isinstance(op, BatchNorm)
+        channels = layer.output.shape[-1]
+        return render(
+            "kernels/float_batch_norm_computed.c.j2",
+            rows=layer.output.elements // channels,
+            channels=channels,
+            parameters=[layer.source(index) for index in range(1, 5)],
+            epsilon=np.float32(op.epsilon),
+            limited=limited("value", op.activation),
+            source=layer.source(),
+            target=layer.target(),
+        )

@@ -24,8 +24,14 @@ from tinyml_plugins.tinyengine.timing import cycles
 
 PLAIN = (DType.FLOAT32, DType.INT32, DType.INT64, DType.BOOL)
 """Types whose elements stand for themselves."""
-CHEAP = ("abs", "leaky_relu", "negate", "not", "sign", "thresholded_relu")
-"""Functions of one operand that cost no more than an addition."""
+COSTLY = frozenset(
+    {
+        "acos", "acosh", "asin", "asinh", "atan", "atanh", "celu", "cos", "cosh", "elu", "erf", "exp", "gelu",
+        "gelu_tanh", "log", "mish", "modulo", "power", "remainder", "selu", "sigmoid", "sin", "sinh", "softplus",
+        "swish", "tan", "tanh",
+    }
+)  # fmt: skip
+"""Functions that are no handful of instructions."""
 
 
 class Pointwise:
@@ -41,7 +47,7 @@ class Pointwise:
         tensors = (*inputs, output)
         if any(tensor.dtype not in PLAIN for tensor in tensors):
             return []
-        costly = isinstance(node.op, Unary) and node.op.function not in CHEAP
+        costly = isinstance(node.op, Unary | Binary) and node.op.function in COSTLY
         return [
             Schedule(
                 kernel=self.name,

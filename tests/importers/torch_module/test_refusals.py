@@ -1,0 +1,103 @@
+"""What cannot be converted is refused by name, in one sentence."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tinyml_core.errors import InputError, UnsupportedError
+from tinyml_core.platform import Platform
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+nn, functional = torch.nn, torch.nn.functional
+
+
+class Plain(nn.Module):
+    """A module around a function."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+IMAGE = torch.ones(1, 4, 6, 6)
+
+REFUSED = {
+    "operator": (Plain(torch.erfinv), "module Plain, node 'erfinv': operator aten.erfinv.default is not known"),
+    "groups": (nn.Conv2d(4, 4, 3, groups=2), "has 2 groups of 2 channels"),
+    "one dimension": (nn.Sequential(nn.Flatten(2), nn.Conv1d(4, 4, 3)), "aten.conv1d"),
+    "uneven windows": (nn.AdaptiveAvgPool2d(4), r"averages \[6, 6\] to \[4, 4\]"),
+    "divisor": (nn.AvgPool2d(2, divisor_override=3), "has divisor_override=3"),
+    "factor": (Plain(lambda x: torch.add(x, torch.relu(x), alpha=2)), "has alpha=2"),
+    "dropout that stays": (Plain(lambda x: functional.dropout(x)), "drops at random"),
+    "statistics of the batch": (nn.BatchNorm2d(4, track_running_stats=False), "batch_norm"),
+    "control flow": (Plain(lambda x: x if x.sum() > 0 else -x), "cannot be traced by torch.export"),
+    "no tensor": (Plain(lambda x: (x.relu(), 3)), "returns something that is no tensor"),
+    "returned twice": (Plain(lambda x: (y := x.relu(), y)), "is returned twice"),
+    "an input returned": (Plain(lambda x: (x, x.relu())), "is an input too"),
+    "another type": (Plain(lambda x: x.double()), "float64"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_by_name(name):
+    module, message = REFUSED[name]
+    with pytest.raises(UnsupportedError, match=message) as caught:
+        Platform().load(module, IMAGE)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_module_that_counts_is_refused():
+    class Counter(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("count", torch.zeros(1))
+
+        def forward(self, x):
+            self.count += 1
+            return x.relu()
+
+    with pytest.raises(UnsupportedError, match="changes 'count'"):
+        Platform().load(Counter(), IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("example", "message"),
+    [
+        (None, "needs an example"),
+        ("image.png", "example input 0: is a str"),
+        ((IMAGE, object()), "example input 1: is a object"),
+        (np.ones((1, 4, 6, 6)), "float64"),
+        (torch.ones(1, 4, dtype=torch.int64), "int64"),
+        (torch.ones(0, 4), "at least one sample"),
+    ],
+)
+def test_wrong_examples_are_named(example, message):
+    with pytest.raises(InputError, match=message):
+        Platform().load(nn.ReLU(), example)
+
+
+def test_other_objects_are_refused():
+    with pytest.raises(UnsupportedError, match=r"no importer takes objects of type builtins\.int; give the path"):
+        Platform().load(42)
+
+
+def test_files_of_pytorch_are_never_opened(tmp_path):
+    path = tmp_path / "module.pt"
+    torch.save(nn.ReLU(), path)
+    with pytest.raises(UnsupportedError, match="no importer reads .pt files"):
+        Platform().load(path)
+
+
+def test_torch_is_not_imported_to_look_at_another_object():
+    code = (
+        "import sys; from tinyml_core.platform import Platform\n"
+        "try: Platform().load(42)\n"
+        "except Exception as error: print(type(error).__name__, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["UnsupportedError", "False"], done.stderr
