@@ -166,8 +166,10 @@ def summary(read: list[Case], compiled: list[Case], seconds: float, seed: int) -
     rows = {}
     for name in _bench.families:
         of_family = Counter(case.outcome for case in read if case.family == name)
-        rows[name] = {"cases": sum(of_family.values()), **{key: of_family[key] for key in ("accepted", "refused", *BAD)},
-                      "compiled": dict(Counter(case.outcome for case in compiled if case.family == name))}  # fmt: skip
+        rows[name] = {
+            "cases": sum(of_family.values()), **{key: of_family[key] for key in ("accepted", "refused", *BAD)},
+            "compiled": dict(Counter(case.outcome for case in compiled if case.family == name)),
+        }  # fmt: skip
     networks = Counter(case.outcome for case in compiled)
     return {
         "seed": seed, "seconds": round(seconds, 1), "cases": len(read),

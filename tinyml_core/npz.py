@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyml_core.errors import InputError
+from tinyml_core.input_file import require_file
 
 LARGEST = 1 << 30
 """Bytes that all arrays of an archive may unpack to."""
@@ -45,8 +46,7 @@ def read_npz(
         InputError: the file is no NumPy archive, is damaged, holds something else than numbers, or is too large.
     """
     place = str(path)
-    if not path.is_file():
-        raise InputError("is no file" if path.exists() else "does not exist", place=place, remedy="check the path")
+    require_file(path)
     try:
         with zipfile.ZipFile(path) as archive:
             _check_size(sum(info.file_size for info in archive.infolist()), largest, place)

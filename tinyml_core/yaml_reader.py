@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import yaml
 
 from tinyml_core.errors import InputError
+from tinyml_core.input_file import require_file
 
 MAX_BYTES = 256_000
 """Size of a file, checked before it is parsed."""
@@ -36,8 +37,7 @@ def read_yaml(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
         InputError: the file cannot be read, breaks a limit or is not YAML; ``place`` is ``file:line:column``.
     """
     place = str(path)
-    if not path.is_file():  # opening a pipe would wait for its writer, a device has no end
-        raise InputError("is no file" if path.exists() else "does not exist", place=place, remedy="check the path")
+    require_file(path)
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)

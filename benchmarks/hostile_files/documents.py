@@ -13,8 +13,8 @@ import numpy as np
 from tinyml_core.testing.mutations import Mutation
 
 STRANGE: tuple[Any, ...] = (
-    0, -1, 1, 2, 7, 127, 1 << 31, 1 << 40, 1 << 63, 10**30, -(10**30), True, None, "", "x", "../../evil", "*/", "\x1b[2J",
-    "\u202e", [], [1], [0, 0], [[1, 2]], {}, {"x": 1}, 1.5, 1e-40, 1e308, float("inf"), float("nan"),
+    0, -1, 1, 2, 7, 127, 1 << 31, 1 << 40, 1 << 63, 10**30, -(10**30), True, None, "", "x", "../../evil", "*/",
+    "\x1b[2J", "\u202e", [], [1], [0, 0], [[1, 2]], {}, {"x": 1}, 1.5, 1e-40, 1e308, float("inf"), float("nan"),
 )  # fmt: skip
 FRAGMENTS = (
     b"&a", b"*a", b"!!python/object/apply:os.system [id]", b"!!binary ", b"<<: ", b"{", b"[", b"'", b'"', b"|\n", b": ",
@@ -48,8 +48,8 @@ def value(data: bytes, rng: random.Random) -> bytes:
     parts = data.splitlines(keepends=True)
     found = [index for index, line in enumerate(parts) if b":" in line]
     index = rng.choice(found)
-    new = rng.choice((b"-1", b"0", b"1e400", b"yes", b"~", b"[]", b"{}", b"'../../evil'", b"99999999999999999999", b"0x10",
-                      b".nan", b'"\\e[31m"', b"2026-01-01", b"12:30:45", b"*x", b"true"))  # fmt: skip
+    new = rng.choice((b"-1", b"0", b"1e400", b"yes", b"~", b"[]", b"{}", b"'../../evil'", b"99999999999999999999",
+                      b"0x10", b".nan", b'"\\e[31m"', b"2026-01-01", b"12:30:45", b"*x", b"true"))  # fmt: skip
     parts[index] = parts[index].partition(b":")[0] + b": " + new + b"\n"
     return b"".join(parts)
 

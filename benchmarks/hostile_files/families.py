@@ -40,7 +40,8 @@ def families(platform: Platform) -> list[Family]:
     return [
         Family("tflite", "model.tflite", (*small, *public), tflite.STRUCTURED, _inspect,
                _weights(small, public), is_network=True),
-        Family("onnx", "model.onnx", (*own, *others), onnx.STRUCTURED, _inspect, _weights(own, others), is_network=True),
+        Family("onnx", "model.onnx", (*own, *others), onnx.STRUCTURED, _inspect,
+               _weights(own, others), is_network=True),
         Family("saved graph", "model.tinyml", tuple(map(_saved, graphs)), documents.GRAPH, _inspect, is_network=True),
         Family("project", "project.yaml", (documents.PROJECT,), documents.YAML, _project),
         Family("profile", "part.yaml", tuple(_profiles()), documents.YAML, _profile),

@@ -28,7 +28,7 @@ class Family:
     """How often each source is taken; evenly when empty."""
     beside: Mapping[str, bytes] = field(default_factory=dict)
     """Other files of its folder."""
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     is_network: bool = False
     """Whether an accepted file can be compiled."""
 

@@ -173,8 +173,8 @@ def _options(model: Any, rng: random.Random) -> None:
         case _ if plain:
             name = rng.choice(plain)
             wide = name.startswith(("stride", "dilation", "filter", "axis", "depth", "num", "begin", "end", "block"))
-            new = not values[name] if isinstance(values[name], bool) else rng.choice(EXTREMES if wide else range(-1, 128))
-            setattr(operator.builtinOptions, name, new)
+            new = rng.choice(EXTREMES if wide else range(-1, 128))
+            setattr(operator.builtinOptions, name, not values[name] if isinstance(values[name], bool) else new)
 
 
 def _short_buffer(model: Any, rng: random.Random) -> None:

@@ -16,6 +16,7 @@ from tinyml_core.graph.operators import (
     Binary,
     Cast,
     Clamp,
+    L2Norm,
     LayerNorm,
     LogSoftmax,
     Reduce,
@@ -204,7 +205,7 @@ def test_first_and_last_of_equals(least, last):
     assert run(ArgReduce(1, least, last), x).tolist() == places
 
 
-def test_layer_norm_and_log_softmax():
+def test_normalisations_of_rows():
     rng = np.random.default_rng(0)
     x, gamma, beta = (rng.normal(size=shape).astype(F) for shape in ((2, 3, 4), (3, 4), (3, 4)))
     wide = x.astype(np.float64)
@@ -212,6 +213,8 @@ def test_layer_norm_and_log_softmax():
     scaled = centred / np.sqrt(wide.var((1, 2), keepdims=True) + 1e-3) * gamma
     assert np.allclose(run(LayerNorm(1, 1e-3), x, gamma), scaled, atol=1e-5)
     assert np.allclose(run(LayerNorm(-2, 1e-3), x, gamma, beta), scaled + beta, atol=1e-5)
+    assert np.allclose(run(L2Norm(), x), wide / np.linalg.norm(wide, axis=-1, keepdims=True), atol=1e-6)
+    assert np.allclose(run(L2Norm(100.0), x), wide / 10, atol=1e-6)
     exact = wide - np.log(np.exp(wide).sum(-1, keepdims=True))
     assert np.allclose(run(LogSoftmax(), x), exact, atol=1e-6)
 

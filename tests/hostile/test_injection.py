@@ -3,8 +3,10 @@
 import copy
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass
 from html.parser import HTMLParser
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -26,13 +28,14 @@ from tinyml_core.program.planner import plan
 from tinyml_plugins.report.html import HtmlReporter
 
 PAYLOADS = {
-    "comment end": "*/ int evil(void) { return 1; } /*", "continued line": "// \\", "newline": "a\n#include </etc/passwd>\n",
+    "comment end": "*/ int evil(void) { return 1; } /*", "continued line": "// \\",
+    "newline": "a\n#include </etc/passwd>\n",
     "quote": '"); evil("', "format": "%s%n%x", "shell": "${HOME} $(id) `id` ; id", "template": "{{7*7}}{% raw %}",
     "markup": "<script>alert(1)</script><img src=x onerror=alert(1)>", "trigraph": "x??/", "nul": "a\0b",
     "right to left": "a\u202eb\u2028c\x1b[31m", "100 kB": "x" * 100_000, "keyword": "int", "collision": "model_invoke",
 }  # fmt: skip
+PROFILE = files("tinyml_hw_profiles") / "stm32f746.yaml"
 FIELDS = ("graph", "node", "constant", "input", "output", "description", "project", "title", "path")
-SAFE_COMMENT = re.compile(r"[A-Za-z0-9_.:/ ,()=+'\n%;\"-]*")
 
 
 @dataclass
@@ -94,7 +97,7 @@ def _sinks(platform, tmp_path, payload, fields):
         path = tmp_path / "long.tinyml"
     save(_graph(value), path)
     profile_path = tmp_path / "part.yaml"
-    text = yaml.safe_load(PROFILE) | {"name": "part", "title": value("title")}
+    text = yaml.safe_load(PROFILE.read_text(encoding="utf-8")) | {"name": "part", "title": value("title")}
     profile_path.write_text(yaml.safe_dump(text, allow_unicode=True))
     profile = attempt(lambda: platform.target(str(profile_path))) or platform.target("stm32f746")
     project = tmp_path / "project.yaml"
@@ -105,14 +108,14 @@ def _sinks(platform, tmp_path, payload, fields):
     generator = platform.create(CodeGenerator, "tinyengine")
     program = plan(graph, profile, lambda node: generator.candidates(node, graph, profile))
     code = generator.generate(program, "model")
-    files = dict(code.files)
+    written = dict(code.files)
     for name in platform.names(ProjectWriter):
-        files |= platform.create(ProjectWriter, name).write(code, program, 2048)
+        written |= platform.create(ProjectWriter, name).write(code, program, 2048)
     runner = CliRunner()
     shown = runner.invoke(tinyml, ["inspect", str(path)])
     told = runner.invoke(tinyml, ["inspect", str(path), "--json"])
     assert shown.exit_code == told.exit_code == 0, (shown.exception, told.exception)
-    return Sinks(files, shown.output, json.loads(told.stdout), _tags(value, tmp_path), refusals)
+    return Sinks(written, shown.output, json.loads(told.stdout), _tags(value, tmp_path), refusals)
 
 
 @pytest.fixture(scope="module")
@@ -124,30 +127,22 @@ def _without_comments(text):
     return re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
 
 
+def _marks(text):
+    """How often each character stands there that could mean something to a compiler, linker or make."""
+    return Counter(re.sub(r"[A-Za-z0-9_.:/ -]", "", text))
+
+
 def assert_harmless(sinks, harmless, payload):
     assert sinks.files.keys() == harmless.files.keys()
     for name, text in sinks.files.items():
         assert _without_comments(text) == _without_comments(harmless.files[name]), name
         assert re.fullmatch(r"[\n\t\x20-\x7e]*", text), name
-        if not name.startswith("tinyml_"):
-            for comment in re.findall(r"/\*(.*?)\*/", text, flags=re.DOTALL):
-                assert SAFE_COMMENT.fullmatch(comment), (name, comment)
+        assert _marks(text) == _marks(harmless.files[name]), name
     assert all(each.isprintable() for each in sinks.terminal.split("\n"))
     assert sinks.tags == harmless.tags
     assert "49" not in sinks.terminal.replace(harmless.terminal, "") or "7*7" not in payload
     for sentence in sinks.refusals:
         assert plain(sentence).isprintable()
-
-
-PROFILE = """
-title: Part
-vendor: none
-core: cortex-m4
-features: [dsp]
-clock_hz: 100000000
-regions: []
-sources: {}
-"""
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)

@@ -47,12 +47,8 @@ def test_external_data_is_never_opened(location, onnx_file, platform, tmp_path):
         platform.load(onnx_file())  # imports what it needs
         path.write_bytes(hostile)
         sys.addaudithook(lambda event, arguments: opened.append(str(arguments[0])) if event == "open" else None)
-        try:
+        with pytest.raises(UnsupportedError, match="external"):
             platform.load(path)
-        except UnsupportedError as error:
-            assert "external" in str(error), str(error)
-        else:
-            raise AssertionError("accepted")
         return "\n".join(opened)
 
     hostile = path.read_bytes()
@@ -117,7 +113,9 @@ def test_sizes_neither_overflow_nor_allocate(size, onnx_file, judged):
     assert verdict.outcome == "refused", verdict
 
 
-@pytest.mark.parametrize("attributes", [{"strides": [0, 1]}, {"dilations": [0, 0]}, {"group": 0}, {"kernel_shape": [0, 0]}])
+@pytest.mark.parametrize(
+    "attributes", [{"strides": [0, 1]}, {"dilations": [0, 0]}, {"group": 0}, {"kernel_shape": [0, 0]}]
+)
 def test_nothing_is_divided_by_zero(attributes, onnx_file, judged):
     verdict = judged(onnx_file(**attributes))
     assert verdict.outcome == "refused", verdict
@@ -129,7 +127,9 @@ def test_padding_alone_cannot_ask_for_memory(tmp_path, judged, onnx_file):
     x = b.input("x", (1, 1, 1, 1), DType.INT8, Quantization.per_tensor(0.1))
     w = b.constant("w", np.ones((1, 1, 1, 1), np.int8), Quantization.per_tensor(0.1))
     with pytest.raises(Exception, match="padded input has 1600080001 bytes"):
-        b.node(Conv2D(stride=(40_000, 40_000), padding=(20_000,) * 4), [x, w], quantization=Quantization.per_tensor(0.1))
+        b.node(
+            Conv2D(stride=(40_000, 40_000), padding=(20_000,) * 4), [x, w], quantization=Quantization.per_tensor(0.1)
+        )
     verdict = judged(onnx_file(pads=[20_000] * 4, strides=[40_000, 40_000]), memory=64 << 20)
     assert verdict.outcome == "refused", verdict
 
@@ -178,13 +178,15 @@ def test_formats_that_hold_programs_are_refused(suffix, tmp_path, judged):
     assert ".tflite" in verdict.detail
 
 
-@pytest.mark.parametrize("tag", ["!!python/object/apply:os.mkdir", "!!python/object/new:os.mkdir", "!!python/name:os.mkdir"])
+@pytest.mark.parametrize(
+    "tag", ["!!python/object/apply:os.mkdir", "!!python/object/new:os.mkdir", "!!python/name:os.mkdir"]
+)
 def test_yaml_makes_no_objects(tag, tmp_path, platform):
     """CVE-2017-18342, 2020-1747."""
     path = tmp_path / "project.yaml"
     path.write_text(f"name: {tag} ['{tmp_path / 'run'}']\n")
     for read in (read_project, lambda path: platform.target(str(path))):
-        with pytest.raises(InputError, match="project.yaml"):
+        with pytest.raises(InputError, match=r"project\.yaml"):
             read(path)
     assert not (tmp_path / "run").exists()
 

@@ -71,7 +71,7 @@ def test_without_calibration_a_float_network_stays_float(platform, tmp_path):
 
 
 def test_the_quantiser_can_be_chosen(platform, tmp_path):
-    with pytest.raises(PluginError, match="'ptk'.*did you mean 'ptq'"):
+    with pytest.raises(PluginError, match=r"'ptk'.*did you mean 'ptq'"):
         compiled(platform, {"x": SAMPLES}, tmp_path / "out", quantizer="ptk")
     with pytest.raises(InputError, match="percentile"):
         compiled(platform, {"x": SAMPLES}, tmp_path / "out", quantizer_options={"percentile": 3.0})
@@ -96,7 +96,7 @@ def test_wrong_samples_are_named(platform, tmp_path, samples, message):
 
 def test_a_quantised_network_is_refused(platform, network, tmp_path):
     options = CompileOptions(calibration={"x": np.zeros((1, 8, 8, 1), np.float32)})
-    with pytest.raises(InputError, match="is quantised already.*leave out"):
+    with pytest.raises(InputError, match=r"is quantised already.*leave out"):
         platform.compile(network, "stm32f746", tmp_path / "out", options)
 
 
@@ -113,5 +113,5 @@ def test_an_operator_without_an_int8_form_is_named(platform, tmp_path):
     x = b.input("x", (1, 4, 4), DType.FLOAT32)
     graph = b.build([b.node(MatMul(), [x, x], name="square")])
     options = CompileOptions(calibration={"x": np.ones((3, 4, 4), np.float32)})
-    with pytest.raises(GraphError, match="'square'.*has no int8 form"):
+    with pytest.raises(GraphError, match=r"'square'.*has no int8 form"):
         platform.compile(graph, "stm32f746", tmp_path / "out", options)

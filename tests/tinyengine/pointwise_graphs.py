@@ -16,6 +16,7 @@ from tinyml_core.graph.operators import (
     Binary,
     Cast,
     Clamp,
+    L2Norm,
     LayerNorm,
     LogSoftmax,
     Mean,
@@ -98,7 +99,12 @@ def _reductions(rounding):
 
 def _normalisations(rounding, rng):
     for shape in [(5,), (1, 7), (3, 1), (2, 3, 4)]:
-        yield _graph(f"rows {shape}", rounding, [Softmax(), Softmax(0.37), LogSoftmax()], (shape, DType.FLOAT32))
+        yield _graph(
+            f"rows {shape}",
+            rounding,
+            [Softmax(), Softmax(0.37), LogSoftmax(), L2Norm(), L2Norm(30.0)],
+            (shape, DType.FLOAT32),
+        )
         for axis in range(-len(shape), len(shape)):
             parameters = [rng.normal(size=shape[axis:]).astype(np.float32) for _ in range(2)]
             for count in (1, 2):

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinyml_core.api.importer import Importer, ModuleImporter
-from tinyml_core.errors import InputError, UnsupportedError
+from tinyml_core.errors import UnsupportedError
 from tinyml_core.graph.graph import Graph
 from tinyml_core.graph.serialise import load
 from tinyml_core.graph.verify import verify
+from tinyml_core.input_file import require_file
 
 if TYPE_CHECKING:
     from tinyml_core.platform import Platform
@@ -26,8 +27,7 @@ def load_model(path: Path, platform: Platform) -> Graph:
         UnsupportedError: no importer reads files of this suffix, or several do.
     """
     suffix = path.suffix.lower()
-    if not path.is_file():
-        raise InputError("is no file" if path.exists() else "does not exist", place=str(path), remedy="check the path")
+    require_file(path)
     if suffix == SAVED_GRAPH:
         return load(path)
     importers = {name: platform.create(Importer, name) for name in platform.names(Importer)}

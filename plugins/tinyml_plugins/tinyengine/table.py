@@ -74,7 +74,7 @@ KERNELS: dict[type[Operator], tuple[LayerKernel, ...]] = {
     Expand: (copying.Copying(),),
     FullyConnected: (dense.DensePairs(), dense.DenseDirect(), float_layers.FloatDense()),
     Gather: (copying.Copying(), gathering.Gathering()),
-    L2Norm: (quantised_rows.QuantisedL2Norm(),),
+    L2Norm: (quantised_rows.QuantisedL2Norm(), reduction.RowNormalisation()),
     LayerNorm: (reduction.RowNormalisation(),),
     LogSoftmax: (quantised_rows.QuantisedLogSoftmax(), reduction.RowNormalisation()),
     MatMul: (matrix.MatrixProduct(),),

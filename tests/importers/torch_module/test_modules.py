@@ -24,8 +24,9 @@ def trained(module):
     """Statistics and scales as training would leave them, not the identity."""
     for part in module.modules():
         if isinstance(part, nn.BatchNorm2d | nn.BatchNorm1d):
-            for values in (part.running_mean, part.running_var, part.weight.data, part.bias.data):
-                values.uniform_(0.3, 1.5)
+            for values in (part.running_mean, part.running_var, part.weight, part.bias):
+                if values is not None:
+                    values.data.uniform_(0.3, 1.5)
     return module
 
 
@@ -143,6 +144,13 @@ FUNCTIONS = {
     "view": lambda x: functional.avg_pool2d(x, 3).view(1, -1),
     "reshape": lambda x: functional.avg_pool2d(x, 3).reshape(1, 3, -1),
     "squeeze": lambda x: functional.adaptive_avg_pool2d(x, 1).squeeze(-1).squeeze(-1),
+    "nothing but relu": lambda x: (torch.erfinv(x), torch.relu(x.float()).contiguous().detach().clone())[1],
+    "a tensor of its own": lambda x: x + torch.tensor(0.5),
+    "clamp_min and clamp_max": lambda x: x.clamp_min(-0.5).clamp_max(0.5),
+    "squeeze of several": lambda x: functional.max_pool2d(x, (9, 6), return_indices=True)[0].squeeze((2, 3)),
+    "squeeze of all": lambda x: torch.constant_pad_nd(x, (0, 1), 0.0).mean((2, 3)).squeeze(),
+    "transpose": lambda x: functional.avg_pool2d(x, 2).transpose(1, -1),
+    "flatten": lambda x: functional.avg_pool2d(x, 3).flatten(2),
     "unsqueeze": lambda x: x.mean((2, 3)).unsqueeze(-1).unsqueeze(-1) + x.mean((2, 3), keepdim=True),
 }
 
@@ -161,7 +169,8 @@ def test_addmm_and_a_batch_norm_of_rows():
             self.register_buffer("matrix", torch.randn(4, 3), persistent=False)
 
         def forward(self, x):
-            return self.norm(torch.addmm(self.bias, x, self.weight, beta=0.5, alpha=2)) @ self.matrix
+            x = self.norm(torch.addmm(self.bias, x, self.weight, beta=0.5, alpha=2)) @ self.matrix
+            return torch.mm(x, self.matrix.t())
 
     assert_equal(Dense(), (6,))
 

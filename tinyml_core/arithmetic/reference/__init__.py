@@ -109,6 +109,7 @@ PREPARERS: dict[tuple[type[Operator], DType], Preparer] = {
     (FullyConnected, DType.FLOAT32): floating.dense,
     (MaxPool2D, DType.FLOAT32): floating.max_pool,
     (Mean, DType.FLOAT32): floating.mean,
+    (L2Norm, DType.FLOAT32): reduction.l2_norm,
     (LayerNorm, DType.FLOAT32): reduction.layer_norm,
     (LogSoftmax, DType.FLOAT32): reduction.log_softmax,
     **{

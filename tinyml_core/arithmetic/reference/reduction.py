@@ -16,7 +16,7 @@ from tinyml_core.arithmetic.lowering import place_of
 from tinyml_core.arithmetic.plain import require_unscaled
 from tinyml_core.errors import UnsupportedError
 from tinyml_core.graph.graph import Graph, Node
-from tinyml_core.graph.operators import ArgReduce, LayerNorm, Reduce
+from tinyml_core.graph.operators import ArgReduce, L2Norm, LayerNorm, Reduce
 from tinyml_core.graph.tensor import DType
 
 Array = npt.NDArray[Any]
@@ -132,6 +132,20 @@ def layer_norm(node: Node, graph: Graph) -> Run:
     return run
 
 
+def l2_norm(node: Node, graph: Graph) -> Run:
+    """Prepare a float32 :class:`L2Norm`: ``x / sqrt(max(sum(x * x), epsilon))``."""
+    op = node.op
+    assert isinstance(op, L2Norm)
+    least = np.float32(op.epsilon)
+
+    def run(inputs: Sequence[Array]) -> Array:
+        (values,) = inputs
+        squares = summed(values * values)
+        return values / np.sqrt(np.where(squares < least, least, squares))[..., None]
+
+    return run
+
+
 def log_softmax(node: Node, graph: Graph) -> Run:
     """Prepare a float32 :class:`~tinyml_core.graph.operators.LogSoftmax`: ``(x - max) - log(sum(exp(x - max)))``."""
 
@@ -143,4 +157,4 @@ def log_softmax(node: Node, graph: Graph) -> Run:
     return run
 
 
-__all__ = ["REDUCTIONS", "arg_reduce", "greatest", "layer_norm", "log_softmax", "reduce", "summed"]
+__all__ = ["REDUCTIONS", "arg_reduce", "greatest", "l2_norm", "layer_norm", "log_softmax", "reduce", "summed"]

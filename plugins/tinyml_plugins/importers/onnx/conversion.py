@@ -15,7 +15,8 @@ from tinyml_core.graph.graph import Graph
 from tinyml_core.graph.operators import IDENTITY, Quantize
 from tinyml_core.graph.operators.window import Activation
 from tinyml_core.graph.tensor import DType, Quantization
-from tinyml_plugins.importers.onnx.converters import CONVERTERS, Converter
+from tinyml_plugins.importers.onnx.computing import computed
+from tinyml_plugins.importers.onnx.converters import CONVERTERS, Converter, Results
 from tinyml_plugins.importers.onnx.converters.elementwise import limits
 from tinyml_plugins.importers.onnx.converters.folding import FOLDS, fold
 from tinyml_plugins.importers.onnx.emission import Call, Emitter
@@ -68,12 +69,14 @@ class _Conversion:
         if port.dtype is DType.FLOAT32:
             readers = len(found) and all(each is not None and each == found[0] for each in found)
             first = found[0] if readers and port.name not in self.network.output_names else None
-            if first is None or first.dtype not in ("int8", "uint8"):
+            if first is None or first.dtype not in ("int8", "uint8") or first.quantization.axis is not None:
                 return Variable(self.emitter.input(port.name, shape, DType.FLOAT32, None), DType.FLOAT32, axes)
             quantization = first.quantization
             if first.dtype == "uint8":
                 quantization = Quantization.per_tensor(quantization.scale[0], quantization.zero_point[0] - 128)
             return Variable(self.emitter.input(port.name, shape, DType.INT8, quantization), DType.FLOAT32, axes)
+        if port.dtype not in (DType.INT8, DType.UINT8):
+            return Variable(self.emitter.input(port.name, shape, port.dtype, None), port.dtype, axes)
         known = next((each for each in found if each is not None and each.dtype == port.dtype.value), None)
         if known is None:
             raise UnsupportedError("holds integers without a scale", place=place, remedy="give it a DequantizeLinear")
@@ -121,28 +124,35 @@ class _Conversion:
             raise InputError(f"has {len(inputs)} inputs, takes {converter.least} to {converter.most}", place=node.place)
         if not node.outputs or not node.outputs[0]:
             raise InputError("has no output", place=node.place)
-        for name in filter(None, node.outputs[1:]):
+        results = self.convert(node, converter, inputs)
+        results = results if isinstance(results, tuple) else (results,)
+        for name in filter(None, node.outputs[len(results) :]):
             if name in self.network.consumers or name in self.network.output_names:
                 raise UnsupportedError(f"its further output {name!r} is used", place=node.place)
-        self.values[node.outputs[0]] = self.convert(node, converter, inputs)
+        self.values.update({name: value for name, value in zip(node.outputs, results, strict=False) if name})
 
-    def convert(self, node: Node, converter: Converter, inputs: tuple[Value | None, ...]) -> Variable:
+    def convert(self, node: Node, converter: Converter, inputs: tuple[Value | None, ...]) -> Results:
         name, opset = node.outputs[0], self.network.opset
         variables = [value for value in inputs[: converter.operands] if isinstance(value, Variable)]
         if not variables:
-            raise UnsupportedError("computes with constants only", place=node.place, remedy="simplify it with onnxsim")
+            return computed(node, opset, converter, inputs)
         if converter.moves:
             quantization = self.emitter.tensor(variables[0]).quantization
             return converter.convert(Call(node, opset, inputs, name, variables[0].dtype, quantization), self.emitter)
-        if any(value.dtype is not DType.FLOAT32 for value in variables):
+        if any(value.dtype in (DType.INT8, DType.UINT8) for value in variables):
             raise UnsupportedError("computes with integers that have no DequantizeLinear", place=node.place)
         target = self.target(node) if self.in_integers(inputs[: converter.operands]) else None
-        if target is not None and converter.integers(target[0]):
+        if (
+            target is not None
+            and converter.integers(target[0])
+            and (converter.clamps or target[1] == IDENTITY)
+        ):
             quantization, activation, chain = target
             self.absorbed.update(chain)
             last = chain[-1]
             call = Call(node, opset, inputs, last.outputs[0], DType.FLOAT32, quantization, activation)
             variable = converter.convert(call, self.emitter)
+            assert isinstance(variable, Variable)
             dtype = parameters(last, self.network.constants).on_device(last)[1]
             self.values[last.outputs[0]] = replace(variable, dtype=dtype)
             return variable

@@ -44,6 +44,13 @@ class Call:
             raise self.unsupported(f"needs an input {index} that is computed")
         return value
 
+    def operand(self, index: int) -> Value:
+        """An input to compute with, computed or constant."""
+        value = self.inputs[index] if index < len(self.inputs) else None
+        if value is None:
+            raise InputError(f"lacks its input {index}", place=self.node.place)
+        return value
+
     def constant(self, index: int) -> Constant:
         """An input that is constant."""
         value = self.inputs[index] if index < len(self.inputs) else None
@@ -105,8 +112,16 @@ class Emitter:
 
     def emit(self, call: Call, op: Operator, inputs: Sequence[str], axes: Sequence[int]) -> Variable:
         """Add the node that computes a call's result."""
-        handle = self.builder.node(op, inputs, name=self.unique(call.name), quantization=call.quantization)
-        return Variable(handle, call.dtype, tuple(axes))
+        (result,) = self.emit_all(call, op, inputs, axes)
+        return result
+
+    def emit_all(self, call: Call, op: Operator, inputs: Sequence[str], axes: Sequence[int]) -> tuple[Variable, ...]:
+        """Add the node that computes a call's results, all in one layout."""
+        handles = self.builder.node_outputs(op, inputs, name=self.unique(call.name), quantization=call.quantization)
+        return tuple(
+            Variable(handle, self.builder.tensor(handle).dtype if call.quantization is None else call.dtype, tuple(axes))
+            for handle in handles
+        )
 
     def step(self, stem: str, op: Operator, handle: str, quantization: Quantization | None) -> str:
         """Add a node that prepares or finishes another."""
@@ -162,19 +177,31 @@ class Emitter:
             raise call.unsupported(f"works on a tensor of rank {rank}; images [n, c, h, w] are known")
         return self.laid_out(variable, NHWC)
 
+    def requantized(self, call: Call, value: Value) -> Value:
+        """``value`` in the quantisation of the call's result."""
+        assert call.quantization is not None
+        if isinstance(value, Variable):
+            return self.quantized(f"{value.handle}/requantized", value, call.quantization, DType.FLOAT32)
+        step, point = call.quantization.scale[0], call.quantization.zero_point[0]
+        data = np.clip(np.rint(value.real.astype(np.float64) / step) + point, -128, 127).astype(np.int8)
+        return Constant(value.name, data, call.quantization)
+
+    def on_device(self, call: Call, constant: Constant) -> tuple[Array, Quantization | None]:
+        """The data of a constant: int8 where the call computes in integers, else the numbers it stands for."""
+        data, quantization = constant.data, constant.quantization
+        if call.quantization is None:
+            return (constant.real if quantization is not None else data), None
+        if quantization is None or quantization.axis is not None or data.dtype.name not in ("int8", "uint8"):
+            raise call.unsupported(f"needs the constant {constant.name!r} as int8 or uint8 with one scale")
+        if data.dtype == np.uint8:
+            quantization = Quantization.per_tensor(quantization.scale[0], quantization.zero_point[0] - 128)
+            data = (data.astype(np.int16) - 128).astype(np.int8)
+        return data, quantization
+
     def like(self, call: Call, constant: Constant, variable: Variable) -> str:
         """A constant broadcast to the shape of ``variable`` and laid out as it is; float, or int8 where it must be."""
         shape = self.shape(variable)
-        data, quantization = constant.data, None
-        if call.quantization is None:
-            data = constant.real
-        else:
-            quantization = constant.quantization
-            if quantization is None or quantization.axis is not None or data.dtype.name not in ("int8", "uint8"):
-                raise call.unsupported(f"needs the constant {constant.name!r} as int8 or uint8 with one scale")
-            if data.dtype == np.uint8:
-                quantization = Quantization.per_tensor(quantization.scale[0], quantization.zero_point[0] - 128)
-                data = (data.astype(np.int16) - 128).astype(np.int8)
+        data, quantization = self.on_device(call, constant)
         try:
             if np.broadcast_shapes(shape, data.shape) != shape:
                 raise ValueError

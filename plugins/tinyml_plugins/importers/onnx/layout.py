@@ -12,7 +12,9 @@ IMAGE_READERS = frozenset({
     "ReduceMean", "Resize",
 })  # fmt: skip
 KEEPERS = frozenset({
-    "Add", "Clip", "DequantizeLinear", "Dropout", "Identity", "Pad", "QuantizeLinear", "Relu", "Transpose",
+    "Add", "Clip", "DequantizeLinear", "Div", "Dropout", "Elu", "Gelu", "HardSigmoid", "HardSwish", "Identity",
+    "LeakyRelu", "Mul", "PRelu", "Pad", "QuantizeLinear", "Relu", "Sigmoid", "Softplus", "Sub", "Swish", "Tanh",
+    "Transpose",
 })  # fmt: skip
 """Operators whose output has the layout of their first input."""
 

@@ -23,8 +23,12 @@ from tinyml_plugins.importers.onnx.wire import check_fields
 LARGEST_FILE = 1 << 26
 """Bytes of a file that are read: thirty times the flash of the largest microcontroller."""
 LONGEST_NAME = 512
-OPSETS = range(13, 22)
-DTYPES = {TensorProto.FLOAT: DType.FLOAT32, TensorProto.INT8: DType.INT8, TensorProto.UINT8: DType.UINT8}
+OPSETS = range(13, 29)
+DTYPES = {
+    TensorProto.FLOAT: DType.FLOAT32, TensorProto.INT8: DType.INT8, TensorProto.UINT8: DType.UINT8,
+    TensorProto.INT32: DType.INT32, TensorProto.INT64: DType.INT64, TensorProto.BOOL: DType.BOOL,
+}  # fmt: skip
+"""Types of inputs and outputs."""
 
 
 def read_network(path: Path) -> Network:
@@ -153,7 +157,7 @@ def _port(value: Any) -> Port:  # noqa: ANN401
     tensor = value.type.tensor_type
     if tensor.elem_type not in DTYPES:
         raise UnsupportedError(
-            f"has elements of type {type_name(tensor.elem_type)}; FLOAT, INT8 and UINT8 are known", place=place
+            f"has elements of type {type_name(tensor.elem_type)}; FLOAT, INT8, UINT8, INT32, INT64 and BOOL are known", place=place
         )
     if not tensor.HasField("shape"):
         return Port(value.name, DTYPES[tensor.elem_type], None)

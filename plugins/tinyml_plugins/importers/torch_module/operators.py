@@ -81,10 +81,6 @@ def _conv(call: Call) -> Step:
 
 
 def _batch_norm(call: Call) -> Step:
-    if call.arguments.get("training", False):
-        raise call.unsupported("normalises by the statistics of the batch")
-    if call["running_mean"] is None or call["running_var"] is None:
-        raise call.unsupported("keeps no running statistics")
     channels = shape_of(call["input"])[1]
     weight = np.ones(channels, np.float32) if call["weight"] is None else call["weight"]
     bias = np.zeros(channels, np.float32) if call["bias"] is None else call["bias"]
@@ -151,8 +147,7 @@ def _adaptive_pool(call: Call) -> Step:
 
 
 def _softmax(call: Call) -> Step:
-    if call.arguments.get("dtype") is not None or call.arguments.get("half_to_float", False):
-        raise call.unsupported("changes the type")
+    call.demand("dtype", None)
     return Step("Softmax", (call["self"],), {"axis": int(call["dim"])})
 
 
@@ -173,11 +168,13 @@ def _transpose(call: Call) -> Step:
 
 
 def _pad(call: Call) -> Step:
+    if call.arguments.get("mode", "constant") != "constant":
+        raise call.unsupported(f"pads by mode {call['mode']}")
     rank, given = len(call.shape), [int(size) for size in call["pad"]]
     before, after = [0] * rank, [0] * rank
     for index in range(len(given) // 2):  # from the last axis on
         before[rank - 1 - index], after[rank - 1 - index] = given[2 * index : 2 * index + 2]
-    return Step("Pad", (call["self"], np.array(before + after, np.int64), _number(call["value"])))
+    return Step("Pad", (call["self"], np.array(before + after, np.int64), _number(call["value"] or 0.0)))
 
 
 def _same(call: Call) -> Step:
@@ -192,37 +189,30 @@ def _dropout(call: Call) -> Step:
 
 OPERATORS: dict[str, Rule] = {
     "_native_batch_norm_legit_no_training.default": _batch_norm,
-    "_softmax.default": _softmax,
-    "_unsafe_view.default": _reshape,
     "adaptive_avg_pool2d.default": _adaptive_pool,
     "add.Tensor": _add,
     "addmm.default": _addmm,
-    "alias.default": _same,
     "avg_pool2d.default": _average_pool,
-    "batch_norm.default": _batch_norm,
     "clamp.default": _clip("min", "max"),
     "clamp_max.default": _clip(None, "max"),
     "clamp_min.default": _clip("min", None),
     "clone.default": _same,
     "constant_pad_nd.default": _pad,
-    "contiguous.default": _same,
     "conv2d.default": _conv,
     "conv2d.padding": _conv,
     "detach.default": _same,
-    "dropout.default": _dropout,
-    "flatten.using_ints": _reshape,
+    "native_dropout.default": _dropout,
     "hardtanh.default": _clip("min_val", "max_val"),
-    "lift_fresh_copy.default": _same,
     "linear.default": _linear,
     "matmul.default": lambda call: Step("MatMul", (call["self"], call["other"])),
     "max_pool2d.default": _max_pool,
     "max_pool2d_with_indices.default": _max_pool,
     "mean.dim": _mean,
     "mm.default": lambda call: Step("MatMul", (call["self"], call["mat2"])),
+    "pad.default": _pad,
     "permute.default": _permute,
     "relu.default": _clip(0.0, None),
     "relu6.default": _clip(0.0, 6.0),
-    "reshape.default": _reshape,
     "softmax.int": _softmax,
     "squeeze.default": _reshape,
     "squeeze.dim": _reshape,

@@ -12,7 +12,7 @@ from tinyml_core.errors import InputError, UnsupportedError
 
 
 def trace(module: object, example: object) -> ExportedProgram:
-    """The program of a copy of ``module`` for one sample; operators work in place no more, dead ones are gone.
+    """The program of a copy of ``module`` for one sample; no operator works in place.
 
     Raises:
         InputError: ``example`` is no float32 tensor or array, or a tuple of such.
@@ -25,14 +25,13 @@ def trace(module: object, example: object) -> ExportedProgram:
     parts = example if isinstance(example, tuple | list) else (example,)
     inputs = tuple(_first_sample(part, index) for index, part in enumerate(parts))
     try:
-        program = export(copy.deepcopy(module).eval(), inputs, strict=False).run_decompositions({})
+        program: ExportedProgram = export(copy.deepcopy(module).cpu().eval(), inputs, strict=False).run_decompositions({})
     except Exception as error:  # what tracing raises depends on the module, whose own code runs
         reason = str(error).strip().splitlines() or [""]
         raise UnsupportedError(
             f"cannot be traced by torch.export: {type(error).__name__}: {reason[0][:200]}",
             remedy="give an example of the right shape, and avoid control flow that depends on values",
         ) from error
-    program.graph.eliminate_dead_code()
     return program
 
 
@@ -46,4 +45,4 @@ def _first_sample(part: object, index: int) -> Tensor:
         raise InputError(f"has type {tensor.dtype}, only torch.float32 is known", place=place)
     if tensor.ndim and not len(tensor):
         raise InputError(f"has shape {list(tensor.shape)}, at least one sample is needed", place=place)
-    return tensor[:1].detach() if tensor.ndim > 1 else tensor.detach()
+    return (tensor[:1] if tensor.ndim > 1 else tensor).detach().cpu()

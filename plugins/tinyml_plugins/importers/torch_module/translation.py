@@ -33,9 +33,8 @@ def translate(program: ExportedProgram, name: str) -> Network:
             inputs.append(_port(value, "input"))
         elif value is not None and value.users:
             constants[value.name] = _constant(program, spec.target, value.name)
-    nodes = [
-        _node(node, constants) for node in program.graph.nodes if node.op not in ("placeholder", "output")
-    ]  # fmt: skip
+    calls = [node for node in program.graph.nodes if node.op not in ("placeholder", "output")]
+    nodes = [_node(node, constants) for node in calls if node.users]  # assertions have none
     return Network(name, OPSET, tuple(nodes), tuple(inputs), _outputs(program, values), constants)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.graph.operator import Operator
-from tinyml_core.graph.operators import ArgReduce, LayerNorm, LogSoftmax, Mean, Reduce, Softmax
+from tinyml_core.graph.operators import ArgReduce, L2Norm, LayerNorm, LogSoftmax, Mean, Reduce, Softmax
 from tinyml_core.graph.tensor import DType
 from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_core.program.schedule import Schedule
@@ -129,6 +129,13 @@ def _log_softmax(node: Node, graph: Graph) -> Recipe:
     return _rows(node, graph, _best("float", ">"), _sum("tinyml_exp(x - best)"), logarithm)
 
 
+def _l2_norm(node: Node, graph: Graph) -> Recipe:
+    assert isinstance(node.op, L2Norm)
+    least = literal(np.float32(node.op.epsilon))
+    length = f"const float length = tinyml_sqrt(total < {least} ? {least} : total)"
+    return _rows(node, graph, _sum("x * x"), Pass((length,), ("output[r1] = x / length",)))
+
+
 def _layer_norm(node: Node, graph: Graph) -> Recipe:
     op = node.op
     assert isinstance(op, LayerNorm)
@@ -166,6 +173,7 @@ def _loops(node: Node, graph: Graph) -> tuple[list[tuple[int, int]], list[tuple[
 
 WRITERS: Mapping[type[Operator], Callable[[Node, Graph], Recipe]] = {
     ArgReduce: _arg_reduce,
+    L2Norm: _l2_norm,
     LayerNorm: _layer_norm,
     LogSoftmax: _log_softmax,
     Mean: _mean,
@@ -217,7 +225,7 @@ class Reduction(_Passes):
 
 
 class RowNormalisation(_Passes):
-    """Softmax, log-softmax and layer normalisation of float32 rows, in place."""
+    """Softmax, log-softmax, layer and L2 normalisation of float32 rows, in place."""
 
     name: ClassVar[str] = "row_norm"
     types: ClassVar[Types] = FLOAT

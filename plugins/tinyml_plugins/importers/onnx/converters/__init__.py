@@ -11,22 +11,26 @@ from tinyml_plugins.importers.onnx.emission import Call, Emitter
 from tinyml_plugins.importers.onnx.values import Variable
 
 
+Results = Variable | tuple[Variable, ...]
+
+
 @dataclass(frozen=True)
 class Converter:
     """How one operator is read.
 
     The first ``operands`` inputs are computed with, the others only tell how; ``least`` and ``most`` bound the number
     of inputs. ``moves``: elements are only moved, so they stay in the quantisation they have. ``integers`` says for
-    which quantisations of the result an integer form exists. Attributes not named here are refused.
+    which quantisations of the result an integer form exists, ``clamps`` whether it may limit its result too. Attributes not named here are refused.
     """
 
-    convert: Callable[[Call, Emitter], Variable]
+    convert: Callable[[Call, Emitter], Results]
     least: int
     most: int
     attributes: frozenset[str] = frozenset()
     operands: int = 1
     moves: bool = False
     integers: Callable[[Quantization], bool] = lambda quantization: True
+    clamps: bool = True
 
 
 def _names(text: str) -> frozenset[str]:

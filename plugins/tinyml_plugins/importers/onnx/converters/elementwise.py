@@ -19,25 +19,6 @@ INTEGER_SOFTMAX = Quantization.per_tensor(1 / 256, -128)
 """The only quantisation that the integer softmax writes; within one of onnxruntime's. Others are computed in float."""
 
 
-def add(call: Call, emitter: Emitter) -> Variable:
-    """Add of two tensors of one shape, or of one and a constant that broadcasts to it."""
-    left, right = (call.inputs[0], call.inputs[1])
-    if isinstance(left, Constant):
-        left, right = right, left
-    assert isinstance(left, Variable)
-    if isinstance(right, Constant):
-        other = emitter.like(call, right, left)
-    else:
-        assert isinstance(right, Variable)
-        if emitter.shape(left) != emitter.shape(right):
-            raise call.unsupported(f"adds shapes {list(emitter.shape(left))} and {list(emitter.shape(right))}")
-        same = (left.axes, left.flattened) == (right.axes, right.flattened)
-        left = left if same else emitter.plain(left)
-        other = right.handle if same else emitter.laid_out(right, left.axes)
-    result = emitter.emit(call, Add(activation=call.activation), [left.handle, other], left.axes)
-    return replace(result, flattened=left.flattened)
-
-
 def limits(node: Node, inputs: Sequence[Value | None]) -> Activation | None:
     """The bounds of a Relu or Clip; None for another operator, or when they are not constant."""
     if node.domain:

@@ -33,8 +33,8 @@ def window(node: Node, size: tuple[int, int], kernel: tuple[int, int]) -> Slidin
         InputError: attributes contradict each other.
         UnsupportedError: auto_pad is unknown.
     """
-    stride = _pair(node, "strides", 1)
-    dilation = _pair(node, "dilations", 1)
+    stride = pair(node, "strides", 1)
+    dilation = pair(node, "dilations", 1)
     if node.integers("kernel_shape", kernel) != kernel:
         raise InputError(f"kernel_shape is not that of the weights, {list(kernel)}", place=node.place)
     if min(*stride, *dilation, *kernel) < 1:
@@ -65,7 +65,8 @@ def window(node: Node, size: tuple[int, int], kernel: tuple[int, int]) -> Slidin
     return Sliding(stride, padding, dilation, (extra[0], extra[1]))
 
 
-def _pair(node: Node, name: str, default: int) -> tuple[int, int]:
+def pair(node: Node, name: str, default: int) -> tuple[int, int]:
+    """An attribute of two integers; raises InputError where it has another number of them."""
     values = node.integers(name, (default, default))
     if len(values) != 2:
         raise InputError(f"{name} has {len(values)} values, two are needed", place=node.place)

@@ -55,7 +55,7 @@ def convolution(call: Call, emitter: Emitter) -> Variable:
     return emitter.emit(call, op, inputs, NHWC)
 
 
-def gemm(call: Call, emitter: Emitter) -> Variable:
+def dense_gemm(call: Call, emitter: Emitter) -> Variable:
     """Gemm with constant B and C."""
     node = call.node
     if node.integer("transA", 0):
@@ -70,7 +70,7 @@ def gemm(call: Call, emitter: Emitter) -> Variable:
     return _dense(call, emitter, weights, beta)
 
 
-def matmul(call: Call, emitter: Emitter) -> Variable:
+def dense_matmul(call: Call, emitter: Emitter) -> Variable:
     """MatMul with a constant matrix on the right."""
     return _dense(call, emitter, _weights(call, 1, 2, 1), 1.0)
 

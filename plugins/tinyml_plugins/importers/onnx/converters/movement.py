@@ -106,8 +106,8 @@ def _reshaped(call: Call, emitter: Emitter, shape: Sequence[int]) -> Variable:
 
 
 def pad(call: Call, emitter: Emitter) -> Variable:
-    """Pad with a constant zero."""
-    if (mode := call.node.text("mode", "constant")) != "constant":
+    """Pad with a constant, or with what lies at the border."""
+    if (mode := call.node.text("mode", "constant")) not in ("constant", "reflect", "edge", "wrap"):
         raise call.unsupported(f"pads by mode {mode[:80]!r}")
     variable = emitter.plain(call.variable(0))
     rank = len(variable.axes)
@@ -119,10 +119,15 @@ def pad(call: Call, emitter: Emitter) -> Variable:
     for index, axis in enumerate(axes):
         around[axis] = (pads[index], pads[index + len(axes)])
     value = call.optional(2)
-    integers = variable.dtype is not DType.FLOAT32
-    zero = emitter.tensor(variable).zero_point + 128 * (variable.dtype is DType.UINT8) if integers else 0
-    if (0 if value is None or not value.data.size else float(value.real.ravel()[0])) != zero:
-        raise call.unsupported("pads with something else than real zeros")
+    fill = 0.0 if value is None or not value.data.size or mode != "constant" else float(value.real.ravel()[0])
+    if variable.dtype in (DType.INT8, DType.UINT8):
+        tensor = emitter.tensor(variable)
+        fill = (fill - 128 * (variable.dtype is DType.UINT8) - tensor.zero_point) * tensor.scale
+    elif variable.dtype is not DType.FLOAT32 and value is not None and float(value.data.ravel()[0]) != fill:
+        raise call.unsupported(f"pads with {fill:g}, which float32 does not hold exactly")
+    elif emitter.tensor(variable).quantization is not None and fill:
+        raise call.unsupported("pads quantised numbers with something else than zeros")
     if not any(any(pair) for pair in around):
         return variable
-    return emitter.emit(call, Pad(tuple(around[axis] for axis in variable.axes)), [variable.handle], variable.axes)
+    op = Pad(tuple(around[axis] for axis in variable.axes), mode, fill)
+    return emitter.emit(call, op, [variable.handle], variable.axes)

@@ -76,27 +76,6 @@ def global_average_pool(call: Call, emitter: Emitter) -> Variable:
     return emitter.emit(call, Mean(axes=(1, 2), keep_axes=True), [_unclamped(call, emitter.image(call))], NHWC)
 
 
-def reduce_mean(call: Call, emitter: Emitter) -> Variable:
-    """ReduceMean; the axes are an attribute up to opset 17 and an input from 18 on."""
-    variable = emitter.plain(call.variable(0))
-    rank = len(variable.axes)
-    given = call.indices(1) if call.opset >= 18 else call.node.integers("axes")
-    if not given:
-        if call.node.integer("noop_with_empty_axes", 0):
-            raise call.unsupported("reduces nothing")
-        given = tuple(range(rank))
-    if any(not -rank <= axis < rank for axis in given) or len({axis % rank for axis in given}) != len(given):
-        raise InputError(f"has the axes {list(given)[:9]} for a tensor of rank {rank}", place=call.node.place)
-    axes = {axis % rank for axis in given}
-    keep = bool(call.node.integer("keepdims", 1))
-    op = Mean(axes=tuple(index for index, axis in enumerate(variable.axes) if axis in axes), keep_axes=keep)
-    left = variable.axes
-    if not keep:
-        kept = sorted(set(left) - axes)
-        left = tuple(kept.index(axis) for axis in left if axis not in axes)
-    return emitter.emit(call, op, [_unclamped(call, variable.handle)], left)
-
-
 def _unclamped(call: Call, handle: str) -> str:
     if call.activation != (-np.inf, np.inf):
         raise call.unsupported("is clamped before it is quantised", "quantise its output")
