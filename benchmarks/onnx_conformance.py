@@ -72,8 +72,11 @@ class Case:
     baked: bool
 
 
-def in_profile(model: onnx.ModelProto) -> bool:
-    """Whether a test uses only operators and types of the profile."""
+def in_profile(test) -> bool:
+    """Whether a test uses only operators and types of the profile, and brings tensors."""
+    model = test.model
+    if not all(isinstance(array, np.ndarray | np.generic) for array in test.data_sets[0][0]):
+        return False
     values = [*model.graph.input, *model.graph.output]
     if not all(value.type.WhichOneof("value") == "tensor_type" for value in values):
         return False
@@ -94,13 +97,13 @@ def baked(model: onnx.ModelProto, arrays: dict[str, np.ndarray], variable: Seque
 
 
 def attempt(test, index: int, platform: Platform, folder: Path) -> Case | Result:
-    """Prepare a test as exported, else with all but its first input baked, else say why not."""
+    """Prepare a test as exported, else with as few inputs baked as will do, from the last on; else say why not."""
     model, (inputs, outputs) = test.model, test.data_sets[0]
     operator = model.graph.node[0].op_type if len(model.graph.node) == 1 else "expanded"
     names = [value.name for value in model.graph.input]
     arrays = dict(zip(names, (np.asarray(array) for array in inputs), strict=True))
     reason = ""
-    for keep in (names, names[:1]):
+    for keep in (names, *(names[:count] for count in range(len(names) - 1, 0, -1))):
         candidate = baked(model, arrays, keep)
         path = folder / "model.onnx"
         path.write_bytes(candidate.SerializeToString())
@@ -108,7 +111,7 @@ def attempt(test, index: int, platform: Platform, folder: Path) -> Case | Result
             graph = apply_passes(platform.load(path), platform)
             network = prepare(graph, f"t{index}", platform)
         except TinyMLError as error:
-            reason = reason or str(error).partition(": ")[2] or str(error)
+            reason = str(error).partition(": ")[2] or str(error)
             continue
         given = {name: arrays[name] for name in graph.inputs}
         return Case(test, candidate, given, [np.asarray(array) for array in outputs], network, keep != names)
@@ -158,7 +161,7 @@ def main() -> int:
         warnings.simplefilter("ignore")  # the generators of the tests divide by zero on purpose
         from onnx.backend.test.loader import load_node_model_tests
 
-        tests = [test for test in load_node_model_tests() if in_profile(test.model)]
+        tests = [test for test in load_node_model_tests() if in_profile(test)]
     if options.operator:
         tests = [test for test in tests if options.operator in {node.op_type for node in test.model.graph.node}]
     platform, results, cases = Platform(), [], []
@@ -180,6 +183,7 @@ def main() -> int:
         "refused": count["refused"], "wrong": count["wrong"],
         "wrong_tests": [{"name": r.name, "reason": r.reason} for r in results if r.outcome == "wrong"],
         "by_operator": {name: dict(counts) for name, counts in sorted(by_operator.items())},
+        "refused_tests": {r.name: r.reason for r in results if r.outcome == "refused"},
         "reasons": dict(collections.Counter(r.reason for r in results if r.outcome == "refused").most_common()),
     }  # fmt: skip
     if options.json:

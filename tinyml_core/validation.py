@@ -12,9 +12,12 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     """All problems found by pydantic, as ``key.key: problem`` joined by semicolons; unknown keys get a near match."""
     problems = []
     for detail in error.errors(include_url=False, include_context=False):
-        place = [part for part in detail["loc"] if not (isinstance(part, str) and "[" in part)]
+        *above, last = detail["loc"] or ("",)
+        unknown = detail["type"] == "extra_forbidden"  # then the last part is the user's own text
+        place = [part for part in above if not _is_branch(part)]
+        place += [last] if unknown or not _is_branch(last) else []
         key = ".".join(str(part) for part in place) or "the document"
-        if detail["type"] == "extra_forbidden":
+        if unknown:
             known = _known_keys(model, [str(part) for part in place[:-1]])
             near = difflib.get_close_matches(str(place[-1]), known, 1)
             problems.append(
@@ -24,6 +27,11 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
             message = detail["msg"].removeprefix("Value error, ")
             problems.append(f"{key}: {message[:1].lower()}{message[1:]}")
     return "; ".join(dict.fromkeys(problems))
+
+
+def _is_branch(part: int | str) -> bool:
+    """Whether pydantic, not the document, says this: the branch of a union, such as ``function-before[...]``."""
+    return isinstance(part, str) and "[" in part
 
 
 def _known_keys(model: type[BaseModel], path: list[str]) -> list[str]:

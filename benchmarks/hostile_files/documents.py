@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import random
@@ -78,7 +79,9 @@ def _changed(document: Any, rng: random.Random) -> None:
             container.insert(0, container[key])
         case 3:
             other, index = rng.choice(places)
-            container[key] = other[index] if index in (other if isinstance(other, dict) else range(len(other))) else 0
+            container[key] = (
+                copy.deepcopy(other[index]) if index in (other if isinstance(other, dict) else range(len(other))) else 0
+            )
         case _:
             container[key] = rng.choice(STRANGE)
 

@@ -1,5 +1,6 @@
 """One test for each kind of attack that other tools have had to patch, through the door that commands use."""
 
+import json
 import os
 import struct
 import sys
@@ -189,6 +190,16 @@ def test_yaml_makes_no_objects(tag, tmp_path, platform):
         with pytest.raises(InputError, match=r"project\.yaml"):
             read(path)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("key", ["a[b", "[", "", "a.b", "\x1b[31m"])
+def test_keys_that_no_section_has(key, tmp_path):
+    """Found by the mutants: a key with a bracket was taken for a part of the schema."""
+    path = tmp_path / "project.yaml"
+    for document in ({key: 1}, {"search": {key: 1}}):
+        path.write_text(json.dumps(document))
+        with pytest.raises(InputError, match="unknown key"):
+            read_project(path)
 
 
 def test_no_silent_fallback(tmp_path, platform, onnx_file, monkeypatch):

@@ -144,9 +144,13 @@ def _elu(node: Node, source: Tensor, output: Tensor) -> Table | None:
     assert isinstance(node.op, Unary)
     if node.op.alpha != 1.0:
         return None
-    values = (np.arange(-128, 128) - source.zero_point).astype(np.float32) * np.float32(source.scale)
-    decayed = np.exp(np.minimum(values, 0).astype(np.float64)).astype(np.float32) - np.float32(1)
-    quotient = (np.where(values < 0, decayed, values) * (np.float32(1) / np.float32(output.scale))).astype(np.float64)
+    with np.errstate(all="ignore"):  # a value or a quotient beyond float32 saturates below
+        values = (np.arange(-128, 128) - source.zero_point).astype(np.float32) * np.float32(source.scale)
+        decayed = np.exp(np.minimum(values, 0).astype(np.float64)).astype(np.float32) - np.float32(1)
+        inverse = np.float32(1) / np.float32(output.scale)
+        quotient = (np.where(values < 0, decayed, values) * inverse).astype(np.float64)
+    if not np.isfinite(inverse):
+        raise UnsupportedError(f"a division by {output.scale:g} is beyond float32", place=place_of(node))
     rounded = np.copysign(np.floor(np.abs(quotient) + 0.5), quotient)
     return np.clip(rounded, -1024, 1024).astype(np.int64) + output.zero_point
 

@@ -26,8 +26,10 @@ def computed(
     emitter = Emitter("constants")
     operands: list[Value | None] = list(inputs)
     for index, value in enumerate(inputs):
-        if not isinstance(value, Constant):
+        if value is None:
             continue
+        if not isinstance(value, Constant):
+            raise UnsupportedError("reads a constant where it takes what is computed", place=node.place)
         if value.quantization is not None or value.data.dtype.name not in PLAIN or not 0 < value.data.size <= LARGEST:
             raise _refused(node)
         if index < converter.operands:

@@ -142,11 +142,7 @@ class _Conversion:
         if any(value.dtype in (DType.INT8, DType.UINT8) for value in variables):
             raise UnsupportedError("computes with integers that have no DequantizeLinear", place=node.place)
         target = self.target(node) if self.in_integers(inputs[: converter.operands]) else None
-        if (
-            target is not None
-            and converter.integers(target[0])
-            and (converter.clamps or target[1] == IDENTITY)
-        ):
+        if target is not None and converter.integers(target[0]) and (converter.clamps or target[1] == IDENTITY):
             quantization, activation, chain = target
             self.absorbed.update(chain)
             last = chain[-1]

@@ -108,7 +108,7 @@ class Emitter:
 
     def constant(self, stem: str, data: Array, quantization: Quantization | None = None) -> str:
         """Add a constant, in the device's layout."""
-        return self.builder.constant(self.unique(stem), np.ascontiguousarray(data), quantization)
+        return self.builder.constant(self.unique(stem), np.asarray(data, order="C"), quantization)
 
     def emit(self, call: Call, op: Operator, inputs: Sequence[str], axes: Sequence[int]) -> Variable:
         """Add the node that computes a call's result."""
@@ -119,7 +119,9 @@ class Emitter:
         """Add the node that computes a call's results, all in one layout."""
         handles = self.builder.node_outputs(op, inputs, name=self.unique(call.name), quantization=call.quantization)
         return tuple(
-            Variable(handle, self.builder.tensor(handle).dtype if call.quantization is None else call.dtype, tuple(axes))
+            Variable(
+                handle, self.builder.tensor(handle).dtype if call.quantization is None else call.dtype, tuple(axes)
+            )
             for handle in handles
         )
 
@@ -142,8 +144,8 @@ class Emitter:
         return Variable(handle, dtype, variable.axes, variable.flattened)
 
     def dequantized(self, variable: Variable) -> Variable:
-        """``variable`` as float32; one node however often it is asked for."""
-        if self.tensor(variable).dtype is DType.FLOAT32:
+        """``variable`` as the numbers that it stands for; one node however often it is asked for."""
+        if self.tensor(variable).quantization is None:
             return variable
         if variable.handle not in self._real:
             handle = self.step(f"{variable.handle}/real", Dequantize(), variable.handle, None)
@@ -197,19 +199,3 @@ class Emitter:
             quantization = Quantization.per_tensor(quantization.scale[0], quantization.zero_point[0] - 128)
             data = (data.astype(np.int16) - 128).astype(np.int8)
         return data, quantization
-
-    def like(self, call: Call, constant: Constant, variable: Variable) -> str:
-        """A constant broadcast to the shape of ``variable`` and laid out as it is; float, or int8 where it must be."""
-        shape = self.shape(variable)
-        data, quantization = self.on_device(call, constant)
-        try:
-            if np.broadcast_shapes(shape, data.shape) != shape:
-                raise ValueError
-        except ValueError:
-            raise call.unsupported(f"shapes {list(shape)} and {list(data.shape)} differ") from None
-        if int(np.prod(shape)) * data.dtype.itemsize > LARGEST_CONSTANT:
-            raise call.unsupported(f"would expand a constant beyond {LARGEST_CONSTANT} bytes")
-        whole = np.broadcast_to(data, shape).transpose(variable.axes)
-        if variable.flattened is not None:
-            whole = whole[:, variable.flattened.order()]
-        return self.constant(f"{constant.name}/{call.name}", whole, quantization)

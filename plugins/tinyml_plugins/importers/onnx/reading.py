@@ -157,7 +157,8 @@ def _port(value: Any) -> Port:  # noqa: ANN401
     tensor = value.type.tensor_type
     if tensor.elem_type not in DTYPES:
         raise UnsupportedError(
-            f"has elements of type {type_name(tensor.elem_type)}; FLOAT, INT8, UINT8, INT32, INT64 and BOOL are known", place=place
+            f"has elements of type {type_name(tensor.elem_type)}; FLOAT, INT8, UINT8, INT32, INT64 and BOOL are known",
+            place=place,
         )
     if not tensor.HasField("shape"):
         return Port(value.name, DTYPES[tensor.elem_type], None)

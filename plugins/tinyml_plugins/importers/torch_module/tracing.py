@@ -16,16 +16,17 @@ def trace(module: object, example: object) -> ExportedProgram:
 
     Raises:
         InputError: ``example`` is no float32 tensor or array, or a tuple of such.
-        UnsupportedError: torch.export cannot trace the module.
+        UnsupportedError: ``module`` is none of PyTorch's, or torch.export cannot trace it.
     """
     if not isinstance(module, nn.Module):
-        raise TypeError(f"{type(module).__name__} is no torch.nn.Module")
+        raise UnsupportedError("is no torch.nn.Module")
     if example is None:
         raise InputError("needs an example of its input", remedy="call Platform().load(module, example)")
     parts = example if isinstance(example, tuple | list) else (example,)
     inputs = tuple(_first_sample(part, index) for index, part in enumerate(parts))
     try:
-        program: ExportedProgram = export(copy.deepcopy(module).cpu().eval(), inputs, strict=False).run_decompositions({})
+        evaluated = copy.deepcopy(module).cpu().eval()
+        program: ExportedProgram = export(evaluated, inputs, strict=False).run_decompositions({})
     except Exception as error:  # what tracing raises depends on the module, whose own code runs
         reason = str(error).strip().splitlines() or [""]
         raise UnsupportedError(

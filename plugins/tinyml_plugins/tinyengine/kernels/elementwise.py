@@ -21,7 +21,7 @@ from tinyml_core.graph.tensor import DType
 from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_core.program.schedule import Schedule
 from tinyml_plugins.tinyengine.constants import literals
-from tinyml_plugins.tinyengine.kernel import INT8, Layer, Types
+from tinyml_plugins.tinyengine.kernel import C_TYPES, INT8, Layer, Types
 from tinyml_plugins.tinyengine.rendering import render
 from tinyml_plugins.tinyengine.timing import cycles
 
@@ -37,27 +37,28 @@ def _in_place(
 
 
 class Lookup:
-    """Functions of one int8 operand: a table of the 256 possible results."""
+    """Functions of one operand of a byte, and changes between int8 and uint8: a table of the 256 possible results."""
 
     name: ClassVar[str] = "lookup"
     needs: ClassVar[frozenset[str]] = frozenset()
-    types: ClassVar[Types] = INT8
+    types: ClassVar[Types] = INT8 | {(DType.INT8, DType.UINT8), (DType.UINT8, DType.INT8)}
 
     def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
-        """One schedule for int8 inputs."""
-        if graph.inputs_of(node)[0].dtype is not DType.INT8:
+        """One schedule for inputs of a byte."""
+        types = (graph.inputs_of(node)[0].dtype, graph.outputs_of(node)[0].dtype)
+        if types not in self.types:
             return []
         return _in_place(self.name, node, graph, profile, flash=INT8_VALUES)
 
     def emit(self, *, layer: Layer) -> str:
-        """A loop over elements; the table starts at 0 and goes on with -128."""
+        """A loop over elements; the table goes by the byte: int8 starts at 0 and goes on with -128."""
         lowering = lower(layer.node, layer.graph)
         if isinstance(lowering, TableLowering):
             table: npt.NDArray[np.generic] = np.roll(lowering.table, INT8_VALUES // 2)
         else:
             assert isinstance(lowering, RescaleLowering)
             to = lowering.requantisation
-            values = np.arange(INT8_VALUES, dtype=np.uint8).view(np.int8).astype(np.int64)
+            values = np.arange(INT8_VALUES, dtype=np.uint8).view(layer.inputs[0].dtype.numpy).astype(np.int64)
             rescaled = requantise((values - lowering.input_zero_point)[:, None], to.by)[:, 0] + to.zero_point
             table = np.clip(rescaled, to.low, to.high)
         return render(
@@ -65,7 +66,8 @@ class Lookup:
             count=layer.output.elements,
             source=layer.source(),
             target=layer.target(),
-            table=layer.constant("table", "int8_t", literals(table)),
+            types=[C_TYPES[tensor.dtype] for tensor in (layer.inputs[0], layer.output)],
+            table=layer.constant("table", C_TYPES[layer.output.dtype], literals(table)),
         )
 
 

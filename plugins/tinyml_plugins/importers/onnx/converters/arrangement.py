@@ -114,14 +114,14 @@ def depth_to_space(call: Call, emitter: Emitter) -> Variable:
 
 
 def space_to_depth(call: Call, emitter: Emitter) -> Variable:
-    """SpaceToDepth: blocks of pixels become channels."""
+    """SpaceToDepth: blocks of pixels become channels, the blocks outermost (DCR) or the channels (CRD)."""
     n, c, h, w, block = _blocks(call, emitter)
-    if h % block or w % block:
-        raise InputError(f"has {h} x {w} pixels and blocks of {block}", place=call.node.place)
+    mode = call.node.text("mode", "DCR")
+    if h % block or w % block or mode not in ("DCR", "CRD"):
+        raise InputError(f"has mode {mode[:80]!r}, {h} x {w} pixels and blocks of {block}", place=call.node.place)
+    order = (0, 3, 5, 1, 2, 4) if mode == "DCR" else (0, 1, 3, 5, 2, 4)
     rows, columns = h // block, w // block
-    return _moved(
-        call, emitter, (n, c, rows, block, columns, block), (0, 3, 5, 1, 2, 4), (n, c * block**2, rows, columns)
-    )
+    return _moved(call, emitter, (n, c, rows, block, columns, block), order, (n, c * block**2, rows, columns))
 
 
 def _blocks(call: Call, emitter: Emitter) -> tuple[int, int, int, int, int]:

@@ -1,4 +1,4 @@
-"""Elementwise operators, batch normalisation and softmax."""
+"""Clamps, batch normalisation and softmax."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from tinyml_core.errors import InputError
-from tinyml_core.graph.operators import IDENTITY, RELU, Add, BatchNorm, Clamp, Softmax
+from tinyml_core.graph.operators import IDENTITY, RELU, BatchNorm, Clamp, Softmax
 from tinyml_core.graph.operators.window import Activation
-from tinyml_core.graph.tensor import Quantization
+from tinyml_core.graph.tensor import DType, Quantization
+from tinyml_plugins.importers.onnx.converters.pointwise import clip as computed_clip
 from tinyml_plugins.importers.onnx.emission import Call, Emitter
 from tinyml_plugins.importers.onnx.network import Node
 from tinyml_plugins.importers.onnx.values import Constant, Value, Variable
@@ -42,8 +43,9 @@ def limits(node: Node, inputs: Sequence[Value | None]) -> Activation | None:
 def clip(call: Call, emitter: Emitter) -> Variable:
     """Relu and Clip that stand alone."""
     own = limits(call.node, call.inputs)
-    if own is None:
-        raise call.unsupported("computes its limits", "export them as constants")
+    integers = call.variable(0).dtype is not DType.FLOAT32
+    if own is None or (integers and call.node.op_type == "Clip"):
+        return computed_clip(call, emitter)
     low, high = (min(max(bound, call.activation[0]), call.activation[1]) for bound in own)
     variable = call.variable(0)
     result = emitter.emit(call, Clamp(activation=(low, high)), [variable.handle], variable.axes)
@@ -64,15 +66,16 @@ def batch_normalization(call: Call, emitter: Emitter) -> Variable:
     axes = (0, *range(2, rank), 1)
     inputs = [emitter.laid_out(variable, axes)]
     for index in range(1, 5):
-        parameter = call.constant(index)
-        inputs.append(emitter.constant(parameter.name, parameter.real))
+        parameter = call.operand(index)
+        if isinstance(parameter, Constant):
+            inputs.append(emitter.constant(parameter.name, parameter.real))
+        else:
+            inputs.append(parameter.handle)
     return emitter.emit(call, BatchNorm(epsilon=epsilon), inputs, axes)
 
 
 def softmax(call: Call, emitter: Emitter) -> Variable:
     """Softmax, along the axis that lies last on the device then."""
-    if call.activation != IDENTITY:
-        raise call.unsupported("is clamped before it is quantised")
     variable = call.variable(0)
     rank = len(variable.axes)
     axis = call.node.integer("axis", -1)

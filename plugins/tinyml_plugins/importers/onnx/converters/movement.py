@@ -14,7 +14,15 @@ from tinyml_plugins.importers.onnx.values import NHWC, Flattened, Variable, move
 
 
 def identity(call: Call, emitter: Emitter) -> Variable:
-    """Identity and Dropout."""
+    """Identity."""
+    return call.variable(0)
+
+
+def dropout(call: Call, emitter: Emitter) -> Variable:
+    """Dropout for inference, where it does nothing."""
+    training = call.optional(2)
+    if training is not None and training.data.any():
+        raise call.unsupported("is in training mode", "export the network for inference")
     return call.variable(0)
 
 

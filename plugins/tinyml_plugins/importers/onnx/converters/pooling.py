@@ -1,10 +1,9 @@
-"""Poolings and means."""
+"""Poolings."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from tinyml_core.errors import InputError
 from tinyml_core.graph.operators import AveragePool2D, DepthwiseConv2D, MaxPool2D, Mean
 from tinyml_core.graph.tensor import Quantization
 from tinyml_plugins.importers.onnx.converters.geometry import Sliding, kernel_shape, window
@@ -73,10 +72,4 @@ def _as_convolution(call: Call, emitter: Emitter, image: str, kernel: tuple[int,
 
 def global_average_pool(call: Call, emitter: Emitter) -> Variable:
     """GlobalAveragePool."""
-    return emitter.emit(call, Mean(axes=(1, 2), keep_axes=True), [_unclamped(call, emitter.image(call))], NHWC)
-
-
-def _unclamped(call: Call, handle: str) -> str:
-    if call.activation != (-np.inf, np.inf):
-        raise call.unsupported("is clamped before it is quantised", "quantise its output")
-    return handle
+    return emitter.emit(call, Mean(axes=(1, 2), keep_axes=True), [emitter.image(call)], NHWC)

@@ -22,7 +22,7 @@ def resize(call: Call, emitter: Emitter) -> Variable:
     node, shape = call.node, emitter.shape(call.variable(0))
     method, coordinates = node.text("mode", "nearest"), node.text("coordinate_transformation_mode", "half_pixel")
     rounding = node.text("nearest_mode", "round_prefer_floor")
-    target = _target(call, shape, coordinates == "align_corners")
+    target = _target(call, shape)
     if coordinates == "pytorch_half_pixel" and min(target[2:], default=0) > 1:
         coordinates = "half_pixel"
     if method not in METHODS or coordinates not in COORDINATES or rounding not in ROUNDINGS:
@@ -35,7 +35,7 @@ def resize(call: Call, emitter: Emitter) -> Variable:
     return emitter.emit(call, op, [emitter.image(call)], NHWC)
 
 
-def _target(call: Call, shape: Sequence[int], any_scale: bool) -> tuple[int, ...]:
+def _target(call: Call, shape: Sequence[int]) -> tuple[int, ...]:
     """The shape of the result."""
     given = call.node.integers("axes", tuple(range(len(shape))))
     axes = axes_of(call, given, len(shape))
@@ -53,9 +53,7 @@ def _target(call: Call, shape: Sequence[int], any_scale: bool) -> tuple[int, ...
         if not all(0 < factor * shape[axis] < 1 << 20 for factor, axis in zip(factors, axes, strict=True)):
             raise InputError("has scales that do not suit its shape", place=call.node.place)
         chosen = [int(factor * shape[axis]) for factor, axis in zip(factors, axes, strict=True)]
-        if not any_scale and any(
-            size != factor * shape[axis] for size, factor, axis in zip(chosen, factors, axes, strict=True)
-        ):
+        if any(size != factor * shape[axis] for size, factor, axis in zip(chosen, factors, axes, strict=True)):
             raise call.unsupported("scales to a broken number of pixels", "give it sizes")
     if len(chosen) != len(axes) or min(chosen, default=0) < 1:
         raise InputError("has sizes that do not suit its axes, or none at all", place=call.node.place)
