@@ -9,9 +9,9 @@ import pytest
 
 from tinyml_core.arithmetic.executor import execute
 from tinyml_core.errors import CapacityError, InputError, ToolchainError, UnsupportedError
-from tinyml_core.graph import DType, GraphBuilder
+from tinyml_core.graph import DType, GraphBuilder, Quantization
 from tinyml_core.graph.graph import Rounding
-from tinyml_core.graph.operators import RELU, Clamp
+from tinyml_core.graph.operators import RELU, Binary, Clamp
 from tinyml_core.pipeline.compilation import CompileOptions
 
 
@@ -111,12 +111,21 @@ def test_a_network_that_cannot_fit_says_by_how_much(platform, network, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_float_network_is_refused_by_name(platform, tmp_path):
-    b = GraphBuilder("float")
-    y = b.node(Clamp(activation=RELU), [b.input("x", (1, 4), DType.FLOAT32)], name="relu")
-    with pytest.raises(UnsupportedError, match="relu"):
+def test_an_operator_without_a_kernel_is_refused_by_name(platform, tmp_path):
+    b = GraphBuilder("power")
+    q = Quantization.per_tensor(0.1)
+    x = b.input("x", (1, 4), DType.INT8, q)
+    y = b.node(Binary(function="power"), [x, x], name="to the power", quantization=q)
+    with pytest.raises(UnsupportedError, match="to the power"):
         platform.compile(b.build([y]), "stm32f746", tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_float_network_is_exact_too(platform, tmp_path):
+    b = GraphBuilder("float")
+    y = b.node(Clamp(activation=RELU), [b.input("x", (1, 4), DType.FLOAT32)], name="relu")
+    platform.compile(b.build([y]), "stm32f746", tmp_path / "out")
+    assert platform.run(tmp_path / "out").exact
 
 
 def test_no_compiler_says_what_to_install(platform, network, tmp_path, monkeypatch):

@@ -22,7 +22,7 @@ UNARY = (
 )  # fmt: skip
 """Functions of one operand; ``round`` takes halves to even, ``swish`` is ``x * sigmoid(alpha * x)``."""
 ARITHMETIC = ("divide", "maximum", "minimum", "modulo", "multiply", "power", "prelu", "remainder", "subtract")
-"""Functions of two operands with a result of their type; ``prelu`` is ``x * slope`` where ``x`` is negative, else ``x``.
+"""Functions of two operands with a result of their type; ``prelu`` is ``x * slope`` for negative ``x``, else ``x``.
 
 What is left of a division has the sign of the divisor as ``modulo``, of the dividend as ``remainder``.
 """
