@@ -13,7 +13,7 @@ from onnx import TensorProto
 from tinyml_core.config import read_project
 from tinyml_core.errors import InputError, ToolchainError, UnsupportedError
 from tinyml_core.graph import DType, GraphBuilder, Quantization
-from tinyml_core.graph.operators import Add, Conv2D
+from tinyml_core.graph.operators import Add, Conv2D, FullyConnected
 from tinyml_core.graph.serialise import save
 from tinyml_core.graph.verify import MOST_NODES
 from tinyml_core.npz import read_npz
@@ -200,6 +200,21 @@ def test_keys_that_no_section_has(key, tmp_path):
         path.write_text(json.dumps(document))
         with pytest.raises(InputError, match="unknown key"):
             read_project(path)
+
+
+@pytest.mark.parametrize("weight", [np.nan, np.inf, 1.0])
+def test_weights_that_are_no_numbers(weight, platform, tmp_path):
+    """Found by the mutants: what is not a number on the core is not a number in the reference, whatever its bits."""
+    pytest.importorskip("ziglang")
+    pytest.importorskip("unicorn")
+    b = GraphBuilder("g")
+    x = b.input("x", (1, 4), DType.FLOAT32)
+    w = b.constant("w", np.array([[weight, 1, -1, 2], [1, 2, 3, 4]], np.float32))
+    platform.compile(b.build([b.node(FullyConnected(), [x, w])]), "stm32f746", tmp_path / "out")
+    for value in (0.0, 1.0):
+        execution = platform.run(tmp_path / "out", {"x": np.full((1, 1, 4), value, np.float32)})
+        assert execution.exact
+        assert execution.differing_bytes == 0
 
 
 def test_no_silent_fallback(tmp_path, platform, onnx_file, monkeypatch):

@@ -105,12 +105,13 @@ def _leaky_relu(node: Node, source: Tensor, output: Tensor) -> Table:
     assert isinstance(node.op, Unary)
     slope = source.scale * float(np.float32(node.op.alpha)) / output.scale
     positive = _representable(node, source.scale / output.scale)
-    mantissa, shift = _representable(node, abs(slope))
-    negative = (-mantissa if slope < 0 else mantissa, shift)
+    negative = _representable(node, abs(slope))
+    sign = -1 if slope < 0 else 1  # applied last: the released package rounds ties as of a positive multiplier
 
     def entry(value: int) -> int:
-        factor, by = positive if value >= 0 else negative
-        return rescale(value, factor, by) + output.zero_point
+        if value >= 0:
+            return rescale(value, *positive) + output.zero_point
+        return sign * rescale(value, *negative) + output.zero_point
 
     return _table(source, entry)
 

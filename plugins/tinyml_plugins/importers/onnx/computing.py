@@ -29,7 +29,9 @@ def computed(
         if value is None:
             continue
         if not isinstance(value, Constant):
-            raise UnsupportedError("reads a constant where it takes what is computed", place=node.place)
+            if not converter.alike:
+                raise _refused(node)
+            continue
         if value.quantization is not None or value.data.dtype.name not in PLAIN or not 0 < value.data.size <= LARGEST:
             raise _refused(node)
         if index < converter.operands:

@@ -7,12 +7,11 @@ float, as the file says. What moves elements stays in whatever its input is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from tinyml_core.errors import InputError, UnsupportedError
 from tinyml_core.graph.graph import Graph
-from tinyml_core.graph.operators import IDENTITY, Quantize
+from tinyml_core.graph.operators import IDENTITY
 from tinyml_core.graph.operators.window import Activation
 from tinyml_core.graph.tensor import DType, Quantization
 from tinyml_plugins.importers.onnx.computing import computed
@@ -20,10 +19,10 @@ from tinyml_plugins.importers.onnx.converters import CONVERTERS, Converter, Resu
 from tinyml_plugins.importers.onnx.converters.elementwise import limits
 from tinyml_plugins.importers.onnx.converters.folding import FOLDS, fold
 from tinyml_plugins.importers.onnx.emission import Call, Emitter
-from tinyml_plugins.importers.onnx.layout import wanted_axes
-from tinyml_plugins.importers.onnx.network import Network, Node, Port, printable
+from tinyml_plugins.importers.onnx.inputs import input_variable
+from tinyml_plugins.importers.onnx.network import Network, Node, printable
 from tinyml_plugins.importers.onnx.ports import finished
-from tinyml_plugins.importers.onnx.quantization import Parameters, parameters, quantized
+from tinyml_plugins.importers.onnx.quantization import parameters, quantized
 from tinyml_plugins.importers.onnx.values import Constant, Value, Variable
 
 
@@ -47,62 +46,11 @@ class _Conversion:
 
     def run(self) -> Graph:
         for port in self.network.inputs:
-            self.values[port.name] = self.input(port)
+            self.values[port.name] = input_variable(port, self.network, self.emitter)
         for node in self.network.nodes:
             if node not in self.absorbed:
                 self.node(node)
         return finished(self.network, self.emitter, self.values)
-
-    def input(self, port: Port) -> Variable:
-        place = f"input {port.name!r}"
-        if port.shape is None:
-            raise UnsupportedError("has no shape", place=place, remedy="export it with fixed sizes")
-        if None in port.shape[1:]:
-            raise UnsupportedError(
-                f"has sizes that are not fixed: {list(port.shape)}", place=place,
-                remedy="fix them: python -m onnxruntime.tools.make_dynamic_shape_fixed",
-            )  # fmt: skip
-        source = tuple(size or 1 for size in port.shape)  # a batch of any size is one sample at a time
-        axes = wanted_axes(self.network, port.name, len(source))
-        shape = [source[axis] for axis in axes]
-        found = list(self.parameters_behind(port.name))
-        if port.dtype is DType.FLOAT32:
-            readers = len(found) and all(each is not None and each == found[0] for each in found)
-            first = found[0] if readers and port.name not in self.network.output_names else None
-            if first is None or first.dtype not in ("int8", "uint8") or first.quantization.axis is not None:
-                return Variable(self.emitter.input(port.name, shape, DType.FLOAT32, None), DType.FLOAT32, axes)
-            quantization = first.quantization
-            if first.dtype == "uint8":
-                quantization = Quantization.per_tensor(quantization.scale[0], quantization.zero_point[0] - 128)
-            return Variable(self.emitter.input(port.name, shape, DType.INT8, quantization), DType.FLOAT32, axes)
-        if port.dtype not in (DType.INT8, DType.UINT8):
-            return Variable(self.emitter.input(port.name, shape, port.dtype, None), port.dtype, axes)
-        known = next((each for each in found if each is not None and each.dtype == port.dtype.value), None)
-        if known is None:
-            raise UnsupportedError("holds integers without a scale", place=place, remedy="give it a DequantizeLinear")
-        quantization = known.quantization
-        handle = self.emitter.input(port.name, shape, port.dtype, quantization)
-        if port.dtype is DType.UINT8:
-            signed = Quantization.per_tensor(quantization.scale[0], quantization.zero_point[0] - 128)
-            handle = self.emitter.step(f"{port.name}/int8", Quantize("int8"), handle, signed)
-        return Variable(handle, port.dtype, axes)
-
-    def parameters_behind(self, name: str) -> Iterator[Parameters | None]:
-        """Parameters of the quantisers that read ``name``, through nodes that only move it; None for other readers."""
-        waiting = [name]
-        while waiting:
-            name = waiting.pop()
-            if name in self.network.output_names:
-                yield None
-            for node in self.network.consumers.get(name, ()):
-                converter = CONVERTERS.get((node.domain, node.op_type))
-                if node.op_type in ("QuantizeLinear", "DequantizeLinear") and name not in node.inputs[1:]:
-                    found = parameters(node, self.network.constants)
-                    yield found if found.quantization.axis is None else None
-                elif converter is not None and converter.moves and name not in node.inputs[1:]:
-                    waiting += node.outputs[:1]
-                else:
-                    yield None
 
     def node(self, node: Node) -> None:
         if node.domain == "" and node.op_type in ("QuantizeLinear", "DequantizeLinear"):
@@ -124,18 +72,23 @@ class _Conversion:
             raise InputError(f"has {len(inputs)} inputs, takes {converter.least} to {converter.most}", place=node.place)
         if not node.outputs or not node.outputs[0]:
             raise InputError("has no output", place=node.place)
-        results = self.convert(node, converter, inputs)
-        results = results if isinstance(results, tuple) else (results,)
+        found = self.convert(node, converter, inputs)
+        results: tuple[Value, ...] = found if isinstance(found, tuple) else (found,)
         for name in filter(None, node.outputs[len(results) :]):
             if name in self.network.consumers or name in self.network.output_names:
                 raise UnsupportedError(f"its further output {name!r} is used", place=node.place)
         self.values.update({name: value for name, value in zip(node.outputs, results, strict=False) if name})
 
-    def convert(self, node: Node, converter: Converter, inputs: tuple[Value | None, ...]) -> Results:
+    def convert(
+        self, node: Node, converter: Converter, inputs: tuple[Value | None, ...]
+    ) -> Results | tuple[Constant, ...]:
         name, opset = node.outputs[0], self.network.opset
         variables = [value for value in inputs[: converter.operands] if isinstance(value, Variable)]
-        if not variables:
+        if not variables and (converter.alike or not any(isinstance(value, Variable) for value in inputs)):
             return computed(node, opset, converter, inputs)
+        if not variables:
+            variables = [self.as_variable(inputs[0])]
+            inputs = (*variables, *inputs[1:])
         if converter.moves:
             quantization = self.emitter.tensor(variables[0]).quantization
             return converter.convert(Call(node, opset, inputs, name, variables[0].dtype, quantization), self.emitter)
@@ -157,6 +110,13 @@ class _Conversion:
             for value in inputs
         )
         return converter.convert(Call(node, opset, real, name, DType.FLOAT32), self.emitter)
+
+    def as_variable(self, value: Value | None) -> Variable:
+        """A constant put into the graph, as the numbers it stands for."""
+        assert isinstance(value, Constant)
+        data = _as_real(value).data
+        handle = self.emitter.constant(value.name, data)
+        return Variable(handle, self.emitter.builder.tensor(handle).dtype, tuple(range(data.ndim)))
 
     def in_integers(self, operands: tuple[Value | None, ...]) -> bool:
         """Whether all operands are real numbers that integers stand for."""

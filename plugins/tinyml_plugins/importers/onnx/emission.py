@@ -107,7 +107,9 @@ class Emitter:
         return self.builder.input(self.unique(name), shape, dtype, quantization)
 
     def constant(self, stem: str, data: Array, quantization: Quantization | None = None) -> str:
-        """Add a constant, in the device's layout."""
+        """Add a constant, in the device's layout; raises UnsupportedError for a type that the device does not have."""
+        if data.dtype.name not in [dtype.value for dtype in DType]:
+            raise UnsupportedError(f"has elements of type {data.dtype}", place=f"constant {stem!r}")
         return self.builder.constant(self.unique(stem), np.asarray(data, order="C"), quantization)
 
     def emit(self, call: Call, op: Operator, inputs: Sequence[str], axes: Sequence[int]) -> Variable:

@@ -5,8 +5,6 @@ Nothing but the file itself is opened; whatever is not understood is refused by 
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from tinyml_core.errors import InputError, UnsupportedError
 from tinyml_core.graph.tensor import DType
 from tinyml_plugins.importers.onnx.arrays import read_array, type_name
 from tinyml_plugins.importers.onnx.network import Array, Attribute, Network, Node, Port, printable
+from tinyml_plugins.importers.onnx.ordering import check_sources, executable, live_nodes
 from tinyml_plugins.importers.onnx.wire import check_fields
 
 LARGEST_FILE = 1 << 26
@@ -70,11 +69,11 @@ def _network(model: Any) -> Network:  # noqa: ANN401 - protobuf classes carry no
         constants[name] = read_array(tensor, f"initialiser {name!r}")
     inputs = [value for value in graph.input if value.name not in constants]
     nodes = [_node(proto) for proto in graph.node]
-    _check_sources([_name(value.name, "an input") for value in inputs], constants, nodes)
+    check_sources([_name(value.name, "an input") for value in inputs], constants, nodes)
     outputs = [_name(value.name, "an output") for value in graph.output]
     if not outputs or len(set(outputs)) != len(outputs):
         raise InputError("has no outputs, or the same output twice")
-    ordered = _sorted(_live(nodes, outputs), {*constants, *(value.name for value in inputs)}, outputs)
+    ordered = executable(live_nodes(nodes, outputs), {*constants, *(value.name for value in inputs)}, outputs)
     return Network(
         _text(graph.name)[:LONGEST_NAME] or "network", _opset(model), ordered, tuple(_port(value) for value in inputs),
         tuple(_port(value) for value in graph.output), constants,
@@ -166,59 +165,3 @@ def _port(value: Any) -> Port:  # noqa: ANN401
     if len(sizes) > 8 or any(size is not None and size < 1 for size in sizes):
         raise InputError(f"is declared with shape {sizes[:9]}; sizes start at 1", place=place)
     return Port(value.name, DTYPES[tensor.elem_type], tuple(sizes))
-
-
-def _check_sources(inputs: Iterable[str], constants: Iterable[str], nodes: Iterable[Node]) -> None:
-    known = set(constants)
-    for name in inputs:
-        if name in known:
-            raise InputError("is there twice", place=f"input {name!r}")
-        known.add(name)
-    for node in nodes:
-        for name in filter(None, node.outputs):
-            if name in known:
-                raise InputError(f"writes {name!r}, which has a value already", place=node.place)
-            known.add(name)
-
-
-def _live(nodes: list[Node], outputs: Iterable[str]) -> list[Node]:
-    """The nodes that the outputs depend on, in the order of the file."""
-    producers = {name: index for index, node in enumerate(nodes) for name in node.outputs if name}
-    live: set[int] = set()
-    waiting = [producers[name] for name in outputs if name in producers]
-    while waiting:
-        index = waiting.pop()
-        if index not in live:
-            live.add(index)
-            waiting += [producers[name] for name in nodes[index].inputs if name in producers]
-    return [node for index, node in enumerate(nodes) if index in live]
-
-
-def _sorted(nodes: list[Node], known: set[str], outputs: Iterable[str]) -> tuple[Node, ...]:
-    """``nodes`` in an order that can be executed, that of the file where it can be."""
-    producers = {name: index for index, node in enumerate(nodes) for name in node.outputs if name}
-    readers: list[list[int]] = [[] for _ in nodes]
-    missing = []
-    for index, node in enumerate(nodes):
-        names = {name for name in node.inputs if name and name not in known}
-        for name in sorted(names):
-            if name not in producers:
-                raise InputError(f"reads {name!r}, which does not exist", place=node.place)
-            readers[producers[name]].append(index)
-        missing.append(len(names))
-    for name in outputs:
-        if name not in known and name not in producers:
-            raise InputError("is never computed", place=f"output {name!r}")
-    ready = [index for index, count in enumerate(missing) if count == 0]
-    order = []
-    while ready:
-        index = heapq.heappop(ready)
-        order.append(nodes[index])
-        for reader in readers[index]:
-            missing[reader] -= 1
-            if missing[reader] == 0:
-                heapq.heappush(ready, reader)
-    if len(order) < len(nodes):
-        stuck = next(node for node, count in zip(nodes, missing, strict=True) if count)
-        raise InputError("waits for its own result", place=stuck.place)
-    return tuple(order)

@@ -51,7 +51,7 @@ STANDARD: dict[str, Converter] = {
         elementwise.batch_normalization, 5, 5, names("epsilon momentum training_mode"), integers=real
     ),
     "Cast": Converter(pointwise.cast_to, 1, 1, names("to saturate"), integers=real),
-    "CastLike": Converter(pointwise.cast_like, 2, 2, names("saturate"), integers=real),
+    "CastLike": Converter(pointwise.cast_like, 2, 2, names("saturate"), integers=real, alike=True),
     "Clip": Converter(elementwise.clip, 1, 3),
     "Concat": Converter(arrangement.concat, 1, ANY, names("axis"), operands=ANY, clamps=False),
     "Conv": Converter(

@@ -38,7 +38,7 @@ def one_or_two(convert: Convert) -> Convert:
 
 def _widened(name: str, value: Attribute) -> Attribute:
     if isinstance(value, tuple) and name in FIRST:
-        return (FIRST[name], *value)  # type: ignore[return-value]
+        return (FIRST[name], *value)
     if isinstance(value, tuple) and name == "pads" and len(value) == 2:
-        return (0, value[0], 0, value[1])  # type: ignore[return-value]
+        return (0, value[0], 0, value[1])
     return value

@@ -15,7 +15,7 @@ from tinyml_plugins.importers.onnx.emission import Call, Emitter
 from tinyml_plugins.importers.onnx.values import Constant, Value, Variable
 
 Convert = Callable[[Call, Emitter], Variable]
-TYPES = {
+TYPES: Mapping[int, DType] = {
     TensorProto.FLOAT: DType.FLOAT32,
     TensorProto.INT32: DType.INT32,
     TensorProto.INT64: DType.INT64,
