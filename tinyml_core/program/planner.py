@@ -67,10 +67,13 @@ class _Choice:
     steps: list[Step] = field(default_factory=list)
     heights: list[int] = field(default_factory=list)
     chain: dict[str, str] = field(default_factory=dict)
+    alive: dict[str, None] = field(default_factory=dict)
+    """Tensors still needed, in the order they were written."""
 
     def __post_init__(self) -> None:
         self.lifetimes: Mapping[str, Lifetime] = lifetimes(self.graph)
         self.chain = {name: name for name in self.graph.inputs}
+        self.alive = dict.fromkeys(self.graph.inputs)
 
     @property
     def peak(self) -> int:
@@ -84,6 +87,7 @@ class _Choice:
         self, offered: Mapping[str, Sequence[Schedule]], *, ceiling: int | None = None, frugal: bool = False
     ) -> _Choice:
         for number, node in enumerate(self.graph.nodes):
+            self.alive = {name: None for name in self.alive if self.lifetimes[name].last >= number}
             options = [(self._height(number, node, schedule), schedule) for schedule in offered[node.name]]
             fitting = [] if frugal else [pair for pair in options if ceiling is None or pair[0] <= ceiling]
             height, schedule = (
@@ -94,6 +98,7 @@ class _Choice:
             shared = self._shared(number, node, schedule)
             for name in node.outputs:
                 self.chain[name] = self.chain[shared] if shared else name
+                self.alive[name] = None
             scratch = f"scratch of {node.name}" if schedule.scratch else None
             self.steps.append(Step(node, schedule, scratch))
             self.heights.append(height)
@@ -113,7 +118,7 @@ class _Choice:
             name = node.inputs[index]
             if name not in self.chain or node.inputs.count(name) > 1:
                 continue
-            members = [other for other, chain in self.chain.items() if chain == self.chain[name]]
+            members = [other for other in self.alive if self.chain[other] == self.chain[name]]
             if all(self.lifetimes[m].last <= number and m not in self.graph.outputs for m in members) and not any(
                 member != name and member in node.inputs for member in members
             ):
@@ -123,29 +128,34 @@ class _Choice:
     def _height(self, number: int, node: Node, schedule: Schedule) -> int:
         """Bytes alive while the step runs."""
         live: dict[str, int] = {}
-        for name, chain in self.chain.items():
-            if self.lifetimes[name].first <= number <= self.lifetimes[name].last:
-                live[chain] = max(live.get(chain, 0), self.graph.tensors[name].bytes)
+        for name in self.alive:
+            live[self.chain[name]] = max(live.get(self.chain[name], 0), self.graph.tensors[name].bytes)
         shared = self._shared(number, node, schedule)
         for name in node.outputs:
             key = self.chain[shared] if shared else name
             live[key] = max(live.get(key, 0), self.graph.tensors[name].bytes)
         return sum(live.values()) + schedule.scratch
 
-    def alignment(self, tensor: str) -> int:
-        touching = [s.schedule.alignment for s in self.steps if tensor in (*s.node.inputs, *s.node.outputs)]
-        return max([4, self.graph.tensors[tensor].dtype.size, *touching])
+    def alignments(self) -> dict[str, int]:
+        """What each tensor's address is a multiple of: its element size and what the steps that touch it ask."""
+        needed = {name: max(4, self.graph.tensors[name].dtype.size) for name in self.chain}
+        for step in self.steps:
+            for name in (*step.node.inputs, *step.node.outputs):
+                if name in needed:
+                    needed[name] = max(needed[name], step.schedule.alignment)
+        return needed
 
     def blocks(self) -> list[Block]:
         """What the packer places: one block per chain of tensors, one per scratch."""
         members: dict[str, list[str]] = {}
+        alignments = self.alignments()
         for name, chain in self.chain.items():
             members.setdefault(chain, []).append(name)
         blocks = [
             Block(
                 chain,
                 tuple(Segment(*self.lifetimes[name], self.graph.tensors[name].bytes) for name in names),
-                max(self.alignment(name) for name in names),
+                max(alignments[name] for name in names),
             )
             for chain, names in members.items()
         ]
@@ -160,9 +170,10 @@ class _Choice:
 def _program(
     graph: Graph, profile: HardwareProfile, objective: Objective, region: str, choice: _Choice, packing: Packing
 ) -> Program:
+    alignments = choice.alignments()
     buffers = [
         Buffer(
-            name, name, graph.tensors[name].bytes, choice.alignment(name), *choice.lifetimes[name],
+            name, name, graph.tensors[name].bytes, alignments[name], *choice.lifetimes[name],
             packing.offsets[chain], region, None if chain == name else chain,
         )
         for name, chain in choice.chain.items()
