@@ -77,17 +77,19 @@ class Case:
     baked: bool
 
 
-def in_profile(test) -> bool:
-    """Whether a test uses only operators and types of the profile, and brings tensors."""
-    model = test.model
-    if not all(isinstance(array, np.ndarray | np.generic) for array in test.data_sets[0][0]):
-        return False
+def in_profile(model: onnx.ModelProto) -> bool:
+    """Whether a test uses only operators and types of the profile."""
     values = [*model.graph.input, *model.graph.output]
     if not all(value.type.WhichOneof("value") == "tensor_type" for value in values):
         return False
     return {node.op_type for node in model.graph.node} <= OPERATORS and all(
         value.type.tensor_type.elem_type in TYPES for value in values
     )
+
+
+def as_array(value) -> np.ndarray:
+    """An input or output that a test brings; those of four bits come as protobuf messages."""
+    return numpy_helper.to_array(value) if isinstance(value, TensorProto) else np.asarray(value)
 
 
 def baked(model: onnx.ModelProto, arrays: dict[str, np.ndarray], variable: Sequence[str]) -> onnx.ModelProto:
@@ -106,7 +108,7 @@ def attempt(test, index: int, platform: Platform, folder: Path) -> Case | Result
     model, (inputs, outputs) = test.model, test.data_sets[0]
     operator = model.graph.node[0].op_type if len(model.graph.node) == 1 else "expanded"
     names = [value.name for value in model.graph.input]
-    arrays = dict(zip(names, (np.asarray(array) for array in inputs), strict=True))
+    arrays = dict(zip(names, (as_array(value) for value in inputs), strict=True))
     reason = ""
     for keep in (names, *(names[:count] for count in range(len(names) - 1, 0, -1))):
         candidate = baked(model, arrays, keep)
@@ -119,7 +121,7 @@ def attempt(test, index: int, platform: Platform, folder: Path) -> Case | Result
             reason = str(error).partition(": ")[2] or str(error)
             continue
         given = {name: arrays[name] for name in graph.inputs}
-        return Case(test, candidate, given, [np.asarray(array) for array in outputs], network, keep != names)
+        return Case(test, candidate, given, [as_array(value) for value in outputs], network, keep != names)
     return Result(test.name, operator, "refused", reason)
 
 
@@ -170,7 +172,7 @@ def main() -> int:
         warnings.simplefilter("ignore")  # the generators of the tests divide by zero on purpose
         from onnx.backend.test.loader import load_node_model_tests
 
-        tests = [test for test in load_node_model_tests() if in_profile(test)]
+        tests = [test for test in load_node_model_tests() if in_profile(test.model)]
     if options.operator:
         tests = [test for test in tests if options.operator in {node.op_type for node in test.model.graph.node}]
     tests = tests[:: options.every]
