@@ -52,7 +52,6 @@ def isolated(work: Callable[[], str], limits: Limits) -> Verdict:
     ``accepted`` means that it returned, ``refused`` that it raised a :class:`TinyMLError`. Any other exception is a
     ``traceback``, warnings that would reach the user included.
     """
-    before = _pages() * resource.getpagesize()
     receiving, sending = os.pipe()
     sys.stdout.flush()
     child = os.fork()
@@ -63,15 +62,16 @@ def isolated(work: Callable[[], str], limits: Limits) -> Verdict:
     with os.fdopen(receiving, "rb") as stream:
         report = stream.read()
     _, status, usage = os.wait4(child, 0)
-    growth = max(usage.ru_maxrss * 1024 - before, 0)
+    outcome: Outcome
+    outcome, detail, before = json.loads(report) if report else ("crashed", "", 0)
+    growth = max(usage.ru_maxrss * 1024 - before, 0) if before else 0
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         hung = number == signal.SIGALRM
-        outcome: Outcome = "hung" if hung else "crashed"
+        outcome = "hung" if hung else "crashed"
         return Verdict(outcome, f"more than {limits.seconds} s" if hung else signal.Signals(number).name, growth)
     if not report:
         return Verdict("crashed", f"exit status {os.waitstatus_to_exitcode(status)}", growth)
-    outcome, detail = json.loads(report)
     if growth > limits.memory and outcome in ("accepted", "refused"):
         outcome, detail = "memory", f"grew by {growth} bytes, then {outcome}: {detail}"
     return Verdict(outcome, detail, growth)
@@ -87,7 +87,8 @@ def _carry_out(work: Callable[[], str], limits: Limits, sending: int) -> NoRetur
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         for category in (RuntimeWarning, UserWarning):
             warnings.simplefilter("error", category)
-        report = _outcome(work)
+        before = _pages() * resource.getpagesize()  # a fork starts smaller than its parent: file pages come later
+        report = (*_outcome(work), before)
         with os.fdopen(sending, "wb") as stream:
             stream.write(json.dumps(report).encode())
     finally:
