@@ -131,4 +131,6 @@ def _refusal(output: str, profile: HardwareProfile, compiler: str) -> CapacityEr
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     first = next((line for line in lines if _ERROR.search(line)), lines[0] if lines else "no message")
     printable = "".join(character if character.isprintable() else "?" for character in first)
-    return ToolchainError(printable[:400], place=compiler, remedy="report it with the model, or try another --toolchain")
+    return ToolchainError(
+        printable[:400], place=compiler, remedy="report it with the model, or try another --toolchain"
+    )
