@@ -57,12 +57,12 @@ def accuracy(graph: Graph, split: Split) -> float:
 
 
 @pytest.mark.parametrize("rounding", Rounding)
-@pytest.mark.parametrize("percentile", [100.0, 99.99])
-def test_accuracy_is_kept(network, digits, rounding, percentile):
+@pytest.mark.parametrize("ranges", ["min-max", "percentile", "mse"])
+def test_accuracy_is_kept(network, digits, rounding, ranges):
     expected = accuracy(network, digits.test)
     assert expected > 0.95
     graph = replace(network, rounding=rounding)
-    integer = verify(PostTraining(percentile=percentile).quantize(graph, digits, 0))
+    integer = verify(PostTraining(ranges=ranges).quantize(graph, digits, 0))
     assert integer.rounding is rounding
     assert integer.tensors["image"].quantization.zero_point == (-128,)
     assert integer.tensors["image"].scale == pytest.approx(1 / 255)

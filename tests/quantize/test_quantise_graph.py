@@ -26,7 +26,7 @@ from tinyml_core.graph.operators import (
     Softmax,
 )
 from tinyml_core.graph.verify import verify
-from tinyml_core.quantization import observe_ranges, quantise_graph
+from tinyml_core.quantization import observe_ranges, quantise_graph, watching
 from tinyml_core.quantization.scales import GREATEST_BIAS, activation_quantization, quantised_bias, quantised_weights
 
 
@@ -107,7 +107,7 @@ def test_ranges_hold_every_value_seen_and_percentiles_cut_outliers():
     assert ranges.keys() == {name for name, tensor in graph.tensors.items() if tensor.data is None}
     x[3, 0, 0, 0] = 1e4
     assert observe_ranges(graph, x)["image"][1] == 1e4
-    assert 1 < observe_ranges(graph, x, percentile=99)["image"][1] < 10
+    assert 1 < observe_ranges(graph, x, watch=watching("percentile", 99))["image"][1] < 10
 
 
 def test_drawn_samples_follow_the_seed():
@@ -116,13 +116,12 @@ def test_drawn_samples_follow_the_seed():
     assert first == again != other
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [({"percentile": 50}, "percentile"), ({"percentile": 101}, "percentile"), ({"count": 0}, "0 samples")],
-)
-def test_calibration_options_out_of_range_are_refused(options, message):
-    with pytest.raises(InputError, match=message):
-        observe_ranges(everything(), samples(), **options)
+def test_calibration_options_out_of_range_are_refused():
+    for percentile in (50, 101):
+        with pytest.raises(InputError, match="percentile"):
+            watching("min-max", percentile)
+    with pytest.raises(InputError, match="0 samples"):
+        observe_ranges(everything(), samples(), count=0)
     with pytest.raises(InputError, match=r"shape \[2, 2, 3\]"):
         observe_ranges(everything(), samples((2, 2, 3)))
 

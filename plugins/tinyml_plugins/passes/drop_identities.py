@@ -32,7 +32,7 @@ from tinyml_plugins.passes.liveness import without_dead
 class DropIdentities:
     """Drops where shape, type and quantisation stay and every value does."""
 
-    after: tuple[str, ...] = ("drop-dead-nodes", "fold-constants")
+    after: tuple[str, ...] = ("drop-dead-nodes", "fold-constants", "sink-transposes")
     """Passes that run before this one."""
 
     def apply(self, graph: Graph) -> Graph:

@@ -9,7 +9,6 @@ import numpy as np
 from tinyml_core.arithmetic.reference import prepare
 from tinyml_core.errors import UnsupportedError
 from tinyml_core.graph.graph import Graph, Node
-from tinyml_core.graph.operators import AveragePool2D, MaxPool2D
 from tinyml_core.graph.tensor import Array, Tensor
 from tinyml_plugins.passes.liveness import without_dead
 
@@ -23,7 +22,7 @@ class FoldConstants:
     largest_bytes: int = 1 << 20
     """Bytes of a node's inputs and result above which it is left to the device."""
     most_operations: int = 1 << 24
-    """Multiply-accumulates, or elements pooled, above which a node is left to the device."""
+    """Multiply-accumulates, or elements read, above which a node is left to the device."""
 
     def apply(self, graph: Graph) -> Graph:
         """The graph without such nodes; what they compute is the same to the bit, since the same kernels compute it."""
@@ -54,8 +53,6 @@ class FoldConstants:
 
     def _within_limits(self, node: Node, graph: Graph) -> bool:
         inputs, outputs = graph.inputs_of(node), graph.outputs_of(node)
-        operations = node.op.macs(inputs, outputs)
-        if isinstance(node.op, AveragePool2D | MaxPool2D):
-            operations = outputs[0].elements * node.op.kernel[0] * node.op.kernel[1]
+        operations = max(node.op.macs(inputs, outputs), node.op.operations(inputs, outputs))
         total = sum(tensor.bytes for tensor in (*inputs, *outputs))
         return total <= self.largest_bytes and operations <= self.most_operations

@@ -47,8 +47,18 @@ def tinyml_passes() -> Iterable[Component[GraphPass]]:
             "a clamp becomes the fused activation of the layer before it",
         ),
         Component(
+            "fuse-hard-swish",
+            "tinyml_plugins.passes.fuse_hard_swish:FuseHardSwish",
+            "hard swish, hard sigmoid and swish that a float network spells out become one node",
+        ),
+        Component(
             "remove-constant-channels",
             "tinyml_plugins.passes.remove_constant_channels:RemoveConstantChannels",
             "int8 channels that hold one value for any input go, and their readers' biases absorb them",
+        ),
+        Component(
+            "sink-transposes",
+            "tinyml_plugins.passes.sink_transposes:SinkTransposes",
+            "transpositions move behind what reads them, where they cancel out or move less",
         ),
     ]

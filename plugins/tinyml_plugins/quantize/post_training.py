@@ -1,4 +1,4 @@
-"""Post-training quantisation: the weights stay, the ranges of the activations are watched on training samples."""
+"""Post-training quantisation: the network's function stays, its ranges are watched on training samples."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tinyml_core.api.dataset import Dataset
 from tinyml_core.graph.graph import Graph
-from tinyml_core.quantization import observe_ranges, quantise_graph
+from tinyml_core.quantization import RangeMethod, equalised, observe_ranges, quantise_graph, watching
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,14 +15,24 @@ class PostTraining:
 
     samples: int = 256
     """Training samples to watch, drawn by the seed; all of them where there are fewer."""
-    percentile: float = 100.0
-    """100 keeps the least and greatest value; below it that percentile and its mirror image cut the tails."""
+    ranges: RangeMethod = "min-max"
+    """What 256 integers cover of an activation: everything seen, without its tails, or what costs the least error."""
+    percentile: float = 99.99
+    """Where ``percentile`` cuts the tails: at that percentile and its mirror image."""
+    equalise: bool = False
+    """Balance the weights of layers in a row first (cross-layer equalisation); the float function stays."""
+
+    def __post_init__(self) -> None:
+        """Check the percentile."""
+        watching(self.ranges, self.percentile)
 
     def quantize(self, graph: Graph, data: Dataset | None, seed: int) -> Graph:
         """The int8 form of ``graph``, from which batch normalisation must have been folded; see ``quantise_graph``."""
+        if self.equalise:
+            graph = equalised(graph)
         if data is None:
             return quantise_graph(graph)
+        watch = watching(self.ranges, self.percentile)
         return quantise_graph(
-            graph,
-            observe_ranges(graph, data.train.x, count=self.samples, seed=seed, percentile=self.percentile),
+            graph, observe_ranges(graph, data.train.inputs or data.train.x, count=self.samples, seed=seed, watch=watch)
         )
