@@ -16,6 +16,7 @@ from tinyml_core.graph.operators.reduction import FUNCTIONS
 from tinyml_core.graph.tensor import DType
 from tinyml_plugins.importers.onnx.converters import CONVERTERS
 from tinyml_plugins.importers.tflite.operators import OPERATORS as TFLITE
+from tinyml_plugins.importers.torch_module.operators import OPERATORS as TORCH
 from tinyml_plugins.tinyengine.table import KERNELS
 
 PAGE = Path(__file__).parent / "operators.md"
@@ -38,7 +39,7 @@ def page() -> str:
         told = "<br>".join(
             f"`{kernel.name}`{' (DSP)' if 'dsp' in kernel.needs else ''}: {types_of(kernel)}" for kernel in kernels
         )
-        known = [dtype.value for dtype in DType if (operator, dtype) in PREPARERS or operator in SEVERAL]
+        known = [dtype.value for dtype in DType if (operator, dtype) in {*PREPARERS, *SEVERAL}]
         reference = "every type" if len(known) == len(DType) else ", ".join(known) or "none"
         rows.append(f"| `{kind}` | {reference} | {told or 'none: refused by name'} |")
     onnx = ", ".join(f"`{domain + '.' if domain else ''}{name}`" for domain, name in sorted(CONVERTERS))
@@ -57,6 +58,9 @@ def page() -> str:
         "## Read from ONNX", "",
         onnx + ".", "",
         "QOperator networks (`QLinearConv` and its relatives) are rewritten to the QDQ form first.", "",
+        "## Read from PyTorch", "",
+        "Of the `aten` namespace; every other operator is first taken apart by PyTorch's own decompositions.", "",
+        ", ".join(f"`{name}`" for name in sorted(TORCH)) + ".", "",
     ])  # fmt: skip
 
 

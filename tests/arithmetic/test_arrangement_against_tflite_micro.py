@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.arithmetic.tflite_writer import runtime, same_padding, to_tflite  # noqa: TID251
+from tflite_models.writer import runtime, same_padding, to_tflite
 from tinyml_core.arithmetic.executor import execute
 from tinyml_core.graph import DType, GraphBuilder, Quantization, Rounding
 from tinyml_core.graph.operators import (

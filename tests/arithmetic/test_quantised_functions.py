@@ -73,6 +73,15 @@ def test_single_arithmetic_is_within_one_rounding(function, exact):
 
 
 @pytest.mark.parametrize("rounding", Rounding)
+def test_a_squared_difference_is_within_one_step(rounding):
+    result = pairs("squared_difference", OUTPUT, rounding)
+    for i in range(0, 256, 5):
+        for j in range(256):
+            ideal = (real(ALL[i], LEFT) - real(ALL[j], RIGHT)) ** 2 / Fraction(OUTPUT.scale[0]) + 11
+            assert abs(min(max(ideal, -128), 127) - int(result[i, j])) < 1
+
+
+@pytest.mark.parametrize("rounding", Rounding)
 def test_division_by_zero_gives_limits(rounding):
     column = pairs("divide", Q(0.01, 11), rounding)[:, list(ALL).index(30)]
     assert set(column[ALL < -7]) == {-128}

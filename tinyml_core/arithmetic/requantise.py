@@ -1,4 +1,4 @@
-"""Requantisation: from 32-bit accumulators to activations, in NumPy.
+"""Requantisation: from accumulators to activations, in NumPy.
 
 Sources: gemmlowp ``fixedpoint.h`` and TensorFlow Lite ``common.h`` for ``tflite``; the Armv7-M manual's SMMULR for
 ``single``. All functions take and return int64 arrays that hold int32 values.
@@ -39,13 +39,15 @@ def rounding_shift_right(values: Int64, exponent: Int64 | int) -> Int64:
 
 
 def requantise(accumulator: Int64, by: Multipliers) -> Int64:
-    """Rescale int32 accumulators; channels lie along the last axis.
+    """Rescale int32 accumulators, or those below 2**47 by wide multipliers; channels lie along the last axis.
 
     The zero point is not added and nothing is clamped yet. ``single`` results may need more than 32 bits where a shift
     is not 0; every clamp makes them fit.
     """
     mantissa = np.asarray(by.mantissa, np.int64)
     shift = np.asarray(by.shift, np.int64)
+    if by.wide:
+        return wrap_int32((accumulator * mantissa + (np.int64(1) << (14 - shift))) >> (15 - shift))
     if by.rounding is Rounding.SINGLE:
         return (accumulator * mantissa + (np.int64(1) << (31 - shift))) >> (32 - shift)
     shifted = wrap_int32(accumulator << np.maximum(shift, 0))

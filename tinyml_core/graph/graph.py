@@ -79,6 +79,12 @@ class Graph:
         return sum(node.op.macs(self.inputs_of(node), self.outputs_of(node)) for node in self.nodes)
 
     @property
+    def operations(self) -> int:
+        """Multiply-accumulates, and elements read or combined, of one inference: what bounds its time."""
+        bound = ((node.op, self.inputs_of(node), self.outputs_of(node)) for node in self.nodes)
+        return sum(op.macs(inputs, outputs) + op.operations(inputs, outputs) for op, inputs, outputs in bound)
+
+    @property
     def parameters(self) -> int:
         """Elements of all constants."""
         return sum(tensor.elements for tensor in self.tensors.values() if tensor.data is not None)

@@ -51,6 +51,10 @@ class Operator:
         """Multiply-accumulates of one execution, padded taps counted."""
         return 0
 
+    def operations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> int:
+        """Elements read or combined in one execution, about: what bounds its time, beside the macs."""
+        return sum(tensor.elements for tensor in (*inputs, *outputs))
+
 
 def require(condition: bool, reason: str) -> None:
     """Raise :class:`Broken` with ``reason`` unless ``condition`` holds."""

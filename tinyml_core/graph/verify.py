@@ -11,6 +11,11 @@ from tinyml_core.graph.tensor import LARGEST_TENSOR, DType, Tensor
 
 MOST_NODES = 4096
 """Nodes above which a graph is refused: planning compares all with all, and a hostile file may repeat one for free."""
+MOST_OPERATIONS = 1 << 35
+"""Multiply-accumulates and elements of one inference above which a graph is refused: the fastest microcontroller would
+take minutes, and a hostile file may claim them for free. VGG-16 has 1.5e10."""
+MOST_AXES = 16
+"""Axes of a tensor; NumPy has 32 and more."""
 
 
 def verify(graph: Graph) -> Graph:
@@ -39,6 +44,10 @@ def verify(graph: Graph) -> Graph:
         names.add(node.name)
         _verify_node(graph, node, known)
         known.update(node.outputs)
+    if graph.operations > MOST_OPERATIONS:
+        raise GraphError(
+            f"takes {graph.operations} operations, the limit is {MOST_OPERATIONS}", place=f"graph {graph.name!r}"
+        )
     for name in graph.outputs:
         if name not in known:
             raise GraphError("is never computed", place=f"graph output {name!r}")
@@ -87,6 +96,8 @@ def _verify_tensor(tensor: Tensor) -> None:
     place = f"tensor {tensor.name!r}"
     if any(size < 1 for size in tensor.shape):
         raise GraphError(f"has shape {list(tensor.shape)}; sizes start at 1", place=place)
+    if len(tensor.shape) > MOST_AXES:
+        raise GraphError(f"has {len(tensor.shape)} axes, the limit is {MOST_AXES}", place=place)
     if tensor.bytes > LARGEST_TENSOR:
         raise GraphError(f"claims {tensor.bytes} bytes, the limit is {LARGEST_TENSOR}", place=place)
     if tensor.data is not None and (tensor.data.shape, tensor.data.dtype) != (tensor.shape, tensor.dtype.numpy):

@@ -24,6 +24,7 @@ from tinyml_core.graph.operators import (
     Softmax,
 )
 from tinyml_core.testing.author import Author, Maker
+from tinyml_core.testing.random_arrangement import ARRANGEMENT
 from tinyml_core.testing.random_pointwise import POINTWISE
 
 MOST_PIXELS = 100
@@ -119,9 +120,12 @@ def _pool(op: type[AveragePool2D] | type[MaxPool2D]) -> Callable[[Author, str], 
 
 
 def _pad(author: Author, source: str) -> str:
-    tensor = author.builder.tensor(source)
-    padding = tuple((author.choose([1, 0, 2]), author.choose([0, 1])) for _ in tensor.shape[1:])
-    return author.builder.node(Pad(((0, 0), *padding)), [source], quantization=tensor.quantization)
+    tensor, choose = author.builder.tensor(source), author.choose
+    mode = choose(["constant", "constant", "reflect", "symmetric"])
+    reach = [size - (mode == "reflect") if mode != "constant" else 2 for size in tensor.shape[1:]]
+    padding = tuple((min(choose([1, 0, 2]), most), min(choose([0, 1]), most)) for most in reach)
+    value = choose([0.0, 0.0, 1.5]) if mode == "constant" else 0.0
+    return author.builder.node(Pad(((0, 0), *padding), mode, value), [source], quantization=tensor.quantization)
 
 
 def _reshape(author: Author, source: str) -> str:
@@ -173,4 +177,5 @@ MAKERS: dict[type[Operator], Maker] = {
     Clamp: Maker(_is_anything, _clamp),
     Quantize: Maker(_is_anything, _quantize),
     **POINTWISE,
+    **ARRANGEMENT,
 }

@@ -66,13 +66,17 @@ def _add(author: Author, source: str) -> str:
 
 def _binary(author: Author, source: str) -> str:
     choose, builder = author.choose, author.builder
-    function = choose(["subtract", "multiply", "maximum", "minimum", "prelu", "divide"])
+    function = choose(["subtract", "multiply", "maximum", "minimum", "prelu", "divide", "squared_difference"])
     own = builder.tensor(source).quantization
     assert own is not None
     output, activation = author.quantization(), author.activation()
     if function in ("maximum", "minimum"):
         activation = choose([IDENTITY, activation])  # TensorFlow Lite fuses none
         return builder.node(Binary(function, activation), _pair(author, source, own), quantization=own)
+    if function == "squared_difference":
+        scale = (128 * builder.tensor(source).scale) ** 2 / 256
+        output = Quantization.per_tensor(choose([scale, scale / 9, output.scale[0]]), output.zero_point[0])
+        return builder.node(Binary(function), _pair(author, source), quantization=output)
     if function == "prelu":
         channels = builder.tensor(source).shape[-1:]
         slopes = author.rng.integers(-128, 127, channels, endpoint=True).astype(np.int8)

@@ -110,7 +110,7 @@ def test_dynamic_sizes_are_refused_with_a_remedy(tmp_path):
     refused(model, tmp_path, UnsupportedError, "not fixed.*make_dynamic_shape_fixed")
 
 
-@pytest.mark.parametrize(("opset", "fits"), [(12, False), (13, True), (28, True), (29, False)])
+@pytest.mark.parametrize(("opset", "fits"), [(10, False), (11, True), (13, True), (28, True), (29, False)])
 def test_opsets(opset, fits, tmp_path):
     model = small()
     model.opset_import[0].version = opset
@@ -132,8 +132,8 @@ def test_what_is_unknown_is_named(tmp_path):
     model.graph.node[0].attribute.append(helper.make_attribute("newer", 1))
     refused(model, tmp_path, UnsupportedError, "'newer'")
     net = Net(np.random.default_rng(0), (1, 4, 4, 4), 17)
-    grouped = net.model(net.conv("x", 4, 4, group=2), ["N", 4, 2, 2])
-    refused(grouped, tmp_path, UnsupportedError, "2 groups")
+    grouped = net.model(net.conv("x", 4, 3, group=2), ["N", 3, 2, 2])
+    refused(grouped, tmp_path, InputError, "2 groups of 2 of 4 channels, 3 filters")
 
 
 def test_lists_of_millions_and_names_of_kilobytes(tmp_path):

@@ -1,64 +1,63 @@
-"""Random networks: file -> importer -> reference executor against file -> TensorFlow Lite Micro; no byte may differ."""
+"""Random networks: importer, reference, host C and emulated core against TensorFlow Lite Micro; no byte may differ."""
 
 import numpy as np
 import pytest
 
-from tests.arithmetic.test_against_tflite_micro import ACTIVATIONS, within_32_bits  # noqa: TID251
-from tests.arithmetic.tflite_writer import NotExpressible, runtime, to_tflite  # noqa: TID251
-from tests.importers.tflite.authoring import read  # noqa: TID251
+from tflite_models.authoring import read
+from tflite_models.random_networks import differing_bytes, random_networks
 from tinyml_core.arithmetic.executor import execute
 from tinyml_core.arithmetic.quantised import dequantise_array, quantise_array
-from tinyml_core.graph import DType, Rounding
-from tinyml_core.testing.random_graphs import choose_from, random_graph, random_inputs
+from tinyml_core.graph import DType
+
+SEEDS = [range(start, start + 280) for start in range(0, 1400, 280)]
+ON_THE_HOST, ON_THE_CORE = 100, 120
+"""Networks that the seeds of one test must give at least."""
+PER_LIBRARY, PER_BINARY = 50, 30
 
 
-def computed(graph, values):
-    """Outputs in order, as the network in the file has them: float at the borders where ``values`` are."""
-    source = graph.tensors[graph.inputs[0]]
-    crossed = values.dtype == np.float32 and source.dtype is not DType.FLOAT32
-    results = execute(graph, {source.name: quantise_array(values, source) if crossed else values})
-    return [results[name] for name in graph.outputs]
+def imported(seeds, folder):
+    """(seed, graph, inputs) of random files whose reference gives the bytes of TensorFlow Lite Micro."""
+    for network in random_networks(seeds):
+        graph = read(network.file, folder, float_borders=network.seed % 8 == 0)
+        source = graph.tensors[graph.inputs[0]]
+        crossed = network.values.dtype == np.float32 and source.dtype is not DType.FLOAT32
+        inputs = {source.name: quantise_array(network.values, source) if crossed else network.values}
+        results = execute(graph, inputs)
+        for name, expected in zip(graph.outputs, network.expected, strict=True):
+            got = results[name]
+            if expected.dtype == np.float32 and got.dtype != np.float32:  # the border's crossing was folded away
+                got = dequantise_array(got, graph.tensors[name])
+            assert differing_bytes(got, expected) == 0, f"seed {network.seed}, {name}"
+        yield network.seed, graph, inputs
 
 
-def differing(ours, theirs, tensor):
-    if theirs.dtype == np.float32 and ours.dtype != np.float32:
-        ours = dequantise_array(ours, tensor)
-    return int(np.count_nonzero(ours.view(np.uint8) != theirs.view(np.uint8)))
+def sweep(cases, count, build, make_network):
+    """Runs the networks of ``cases``, ``count`` in one binary; returns how many there were."""
+    ran, waiting = 0, list(cases)
+    while waiting:
+        batch, waiting = waiting[:count], waiting[count:]
+        networks = [
+            (seed, make_network(graph, f"n{index}", objective=("sram", "latency")[index % 2]), inputs)
+            for index, (seed, graph, inputs) in enumerate(batch)
+        ]
+        device = build([network for _, network, _ in networks])
+        assert [seed for seed, net, inputs in networks if device.run(net, inputs) != net.expected(inputs)] == []
+        ran += len(networks)
+    return ran
 
 
-def sweep(seeds, folder):
-    """Imports and executes random networks; returns how many could be compared."""
-    compared = 0
-    for seed in seeds:
-        choose = choose_from(np.random.default_rng(seed))
-        graph = random_graph(choose, roundings=[Rounding.TFLITE], activations=ACTIVATIONS, crossings=seed % 4 == 0)
-        (values,) = random_inputs(graph, choose).values()
-        if values.dtype == np.float32:
-            values = np.clip(values, -1e5, 1e5)  # beyond int32, C's conversion from float is undefined
-        try:
-            file = to_tflite(graph)
-        except NotExpressible:
-            continue
-        if not within_32_bits(graph):
-            continue
-        imported = read(file, folder, float_borders=seed % 8 == 0)
-        interpreter = runtime.Interpreter.from_bytes(file, arena_size=1 << 20)
-        interpreter.set_input(values, 0)
-        interpreter.invoke()
-        ours, written = computed(imported, values), computed(graph, values)
-        assert len(ours) == len(written), f"seed {seed}"
-        for index, (got, expected, name) in enumerate(zip(ours, written, imported.outputs, strict=True)):
-            tensor = imported.tensors[name]
-            assert differing(got, interpreter.get_output(index), tensor) == 0, f"seed {seed}, output {index}"
-            assert differing(got, expected, tensor) == 0, f"seed {seed}, output {index}"
-        compared += 1
-    return compared
+@pytest.mark.parametrize("seeds", SEEDS, ids=lambda seeds: str(seeds.start))
+def test_random_networks_on_the_host(seeds, host_library, make_network, tmp_path):
+    assert sweep(imported(seeds, tmp_path), PER_LIBRARY, host_library, make_network) >= ON_THE_HOST
 
 
-def test_random_networks(tmp_path):
-    assert sweep(range(1400), tmp_path) >= 500
+def test_random_networks_on_the_emulated_core(firmware, make_network, tmp_path):
+    def build(networks):
+        return firmware("gcc", "cortex-m4", networks, tmp_path)
+
+    assert sweep(imported(range(2000, 2320), tmp_path), PER_BINARY, build, make_network) >= ON_THE_CORE
 
 
 @pytest.mark.slow
 def test_random_networks_in_numbers(tmp_path):
-    assert sweep(range(1400, 15000), tmp_path) >= 5000
+    assert sum(1 for _ in imported(range(3000, 16000), tmp_path)) >= 5000

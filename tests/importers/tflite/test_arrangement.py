@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.importers.tflite.authoring import FLOAT32, INT8, INT32, INT64, Author  # noqa: TID251
-from tests.importers.tflite.test_operators import agrees  # noqa: TID251
+from tflite_models.authoring import FLOAT32, INT8, INT32, INT64, Author, agrees
 from tinyml_core.errors import InputError, TinyMLError, UnsupportedError
 
 
@@ -70,6 +69,13 @@ CASES = {
     "matmul": one("BATCH_MATMUL", [(2, 3, 4), (2, 4, 5)], [(2, 3, 5)], "BatchMatMulOptions"),
     "matmul turned": one("BATCH_MATMUL", [(2, 4, 3), (2, 5, 4)], [(2, 3, 5)], "BatchMatMulOptions", adjX=True,
                          adjY=True),
+    "depth to space": one("DEPTH_TO_SPACE", [(1, 3, 2, 12)], [(1, 6, 4, 3)], "DepthToSpaceOptions", blockSize=2),
+    "space to depth": one("SPACE_TO_DEPTH", [(1, 6, 4, 3)], [(1, 3, 2, 12)], "SpaceToDepthOptions", blockSize=2),
+    "space to batch": one("SPACE_TO_BATCH_ND", [(1, 4, 6, 3), [2, 3], [[0, 0], [0, 0]]], [(6, 2, 2, 3)]),
+    "space to batch, one axis": one("SPACE_TO_BATCH_ND", [(2, 6, 3), [2], [[0, 0]]], [(4, 3, 3)]),
+    "batch to space": one("BATCH_TO_SPACE_ND", [(6, 3, 2, 3), [2, 3], [[1, 0], [2, 1]]], [(1, 5, 3, 3)]),
+    "batch to space, one axis": one("BATCH_TO_SPACE_ND", [(4, 3, 3), [2], [[0, 0]]], [(2, 6, 3)]),
+    "reverse": one("REVERSE_V2", [(1, 5, 4, 3), [2]], [(1, 5, 4, 3)]),
     "sum": one("SUM", [(1, 4, 5), [1]], [(1, 5)], "ReducerOptions"),
     "max": one("REDUCE_MAX", [(1, 4, 5), [2]], [(1, 4, 1)], "ReducerOptions", keepDims=True),
 }  # fmt: skip
@@ -138,6 +144,16 @@ def test_positions(code, kind, tmp_path):
         (one("CONCATENATION", [(1, 2)] * 2, [(1, 4)], "ConcatenationOptions", axis=2), "has axes"),
         (one("CONCATENATION", [(1, 2)] * 2, [(1, 4)], "ConcatenationOptions", axis=1, fusedActivationFunction=1),
          "fused activation"),
+        (one("DEPTH_TO_SPACE", [(1, 3, 2, 6)], [(1, 6, 4, 1)], "DepthToSpaceOptions", blockSize=2), "6 channels"),
+        (one("SPACE_TO_DEPTH", [(1, 5, 4, 3)], [(1, 2, 2, 12)], "SpaceToDepthOptions", blockSize=2), "5 x 4 pixels"),
+        (one("SPACE_TO_DEPTH", [(1, 4, 4, 3)], [(1, 2, 2, 12)], "SpaceToDepthOptions", blockSize=-2), "blocks of -2"),
+        (one("SPACE_TO_BATCH_ND", [(1, 3, 2, 1), [2, 2], [[1, 0], [0, 0]]], [(4, 2, 1, 1)]), "whatever is in memory"),
+        (one("SPACE_TO_BATCH_ND", [(1, 3, 2, 1), [2, 2], [[0, 0], [0, 0]]], [(4, 1, 1, 1)]), "3, 2. pixels"),
+        (one("SPACE_TO_BATCH_ND", [(1, 3, 2, 1), [0, 2], [[0, 0], [0, 0]]], [(4, 1, 1, 1)]), "has blocks"),
+        (one("BATCH_TO_SPACE_ND", [(4, 1, 1, 1), [2, 2], [[1, 1], [0, 0]]], [(1, 1, 2, 1)]), "off"),
+        (one("BATCH_TO_SPACE_ND", [(3, 1, 1, 1), [2, 2], [[0, 0], [0, 0]]], [(1, 2, 2, 1)]), "a batch of 3"),
+        (one("BATCH_TO_SPACE_ND", [(4, 1, 1, 1), [2], [[0, 0]]], [(2, 2, 1, 1)]), "block sizes"),
+        (one("REVERSE_V2", [(1, 3), [2]], [(1, 3)]), "has axes"),
         (one("PACK", [(2, 3)] * 2, [(2, 2, 3)], "PackOptions", valuesCount=3, axis=1), "declares 3"),
         (one("UNPACK", [(2, 3)], [(2,)] * 2, "UnpackOptions", num=3, axis=1), "has 2 outputs, declares 3"),
         (one("SPLIT", [[1], (1, 6, 2)], [(1, 2, 2)] * 3, "SplitOptions", numSplits=2), "into 2, has 3 outputs"),

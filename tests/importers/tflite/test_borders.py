@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.importers.tflite.authoring import FLOAT32, INT8, UINT8, Author, convolution  # noqa: TID251
+from tflite_models.authoring import FLOAT32, INT8, UINT8, Author, convolution
 from tinyml_core.arithmetic.executor import execute
 from tinyml_core.arithmetic.quantised import dequantise_array, quantise_array
 from tinyml_core.errors import InputError, UnsupportedError

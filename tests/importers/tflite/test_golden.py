@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.arithmetic.tflite_writer import runtime  # noqa: TID251
+from tflite_models.writer import runtime
 from tinyml_core.api.importer import Importer
 from tinyml_core.arithmetic.executor import ReferenceExecutor
 from tinyml_core.arithmetic.quantised import dequantise_array, quantise_array

@@ -9,8 +9,8 @@ import flatbuffers
 import numpy as np
 import pytest
 
-from tests.arithmetic.tflite_writer import NotExpressible, schema, to_tflite  # noqa: TID251
-from tests.importers.tflite.authoring import FLOAT32, INT4, INT8, Author, convolution, read  # noqa: TID251
+from tflite_models.authoring import FLOAT32, INT4, INT8, Author, convolution, read
+from tflite_models.writer import NotExpressible, schema, to_tflite
 from tinyml_core.arithmetic.executor import execute
 from tinyml_core.errors import InputError, TinyMLError, UnsupportedError
 from tinyml_core.graph import Rounding

@@ -3,45 +3,19 @@
 import numpy as np
 import pytest
 
-from tests.importers.tflite.authoring import (  # noqa: TID251
+from tflite_models.authoring import (
     BOOL,
     FLOAT32,
     INT8,
     INT16,
     INT32,
     Author,
+    agrees,
     convolution,
 )
 from tinyml_core.arithmetic.executor import execute
 from tinyml_core.errors import InputError, TinyMLError, UnsupportedError
-from tinyml_core.graph import DType
 from tinyml_core.graph.operators import FullyConnected, Reshape
-
-RNG = np.random.default_rng(5)
-
-
-def agrees(author, folder):
-    """Whether importer and executor compute what TensorFlow Lite Micro does; returns the graph."""
-    graph = author.graph(folder)
-    interpreter = author.interpreter()
-    for _ in range(3):
-        values = {}
-        for index, name in enumerate(graph.inputs):
-            tensor = graph.tensors[name]
-            if tensor.dtype is DType.FLOAT32:
-                values[name] = RNG.normal(0, 1, tensor.shape).astype(np.float32)
-            else:
-                values[name] = RNG.integers(-128, 128, tensor.shape).astype(tensor.dtype.numpy)
-            interpreter.set_input(values[name], index)
-        interpreter.invoke()
-        got = execute(graph, values)
-        for index, name in enumerate(graph.outputs):
-            expected = interpreter.get_output(index)
-            if expected.dtype == np.float32:
-                np.testing.assert_allclose(got[name], expected, rtol=1e-5, atol=1e-5)
-            else:
-                np.testing.assert_array_equal(got[name], expected)
-    return graph
 
 
 @pytest.mark.parametrize("padding", [0, 1], ids=["same", "valid"])
@@ -367,3 +341,20 @@ def test_select_of_version_one_does_not_broadcast(tmp_path):
     author.operator("SELECT", [condition, left, right], [output], "SelectOptions")
     with pytest.raises(UnsupportedError, match="different shapes"):
         author.outputs(output).graph(tmp_path)
+
+
+@pytest.mark.parametrize("code", ["MAXIMUM", "MINIMUM", "SELECT", "SELECT_V2"])
+@pytest.mark.parametrize("place", [0, 1, 2], ids=["left", "right", "output"])
+def test_choices_between_scales_are_refused(code, place, tmp_path):
+    """TensorFlow Lite Micro moves the integers and asks for no scale, so that the file has no one meaning."""
+    author, scales = Author(), [0.1, 0.1, 0.1]
+    scales[place] = 0.2
+    inputs = [author.input((1, 4), name=name, scale=scale) for name, scale in zip("ab", scales, strict=False)]
+    if code.startswith("SELECT"):
+        inputs.insert(0, author.input((1, 4), BOOL, name="condition"))
+    output = author.tensor((1, 4), name="output", scale=scales[2])
+    author.operator(code, inputs, [output], version=1)
+    graph = author.outputs(output).graph(tmp_path)
+    values = {name: np.zeros((1, 4), graph.tensors[name].dtype.numpy) for name in graph.inputs}
+    with pytest.raises(UnsupportedError, match="scale"):
+        execute(graph, values)

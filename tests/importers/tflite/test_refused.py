@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.arithmetic.tflite_writer import schema  # noqa: TID251
-from tests.importers.tflite.authoring import FLOAT16, FLOAT32, INT64, UINT8, convolution  # noqa: TID251
+from tflite_models.authoring import FLOAT16, FLOAT32, INT64, UINT8, convolution
+from tflite_models.writer import schema
 from tinyml_core.errors import TinyMLError
 
 
@@ -40,7 +40,7 @@ def activations_per_channel(author, operator):
 
 
 def grouped(author, operator):
-    author.subgraph.tensors[0].shape = [1, 5, 5, 4]
+    author.subgraph.tensors[0].shape = [1, 5, 5, 5]
 
 
 def bias_type(author, operator):
@@ -122,7 +122,7 @@ def external_buffer(author, operator):
         (too_few_scales, "has 3 scales"),
         (too_few_zero_points, "tensor 1 .*: has 4 scales and 2 zero points"),
         (activations_per_channel, "one scale per channel"),
-        (grouped, "is grouped: 4 input channels, filters of 2"),
+        (grouped, "5 input channels, 4 filters of 2, which make no groups"),
         (bias_type, "declares a bias of type INT64, it has int32"),
         (options_of_another, "has options of kind 2"),
         (no_options, "lacks its Conv2DOptions"),

@@ -28,19 +28,25 @@ IMAGE = torch.ones(1, 4, 6, 6)
 
 REFUSED = {
     "operator": (Plain(torch.erfinv), "module Plain, node 'erfinv': operator aten.erfinv.default is not known"),
-    "groups": (nn.Conv2d(4, 4, 3, groups=2), "has 2 groups of 2 channels"),
-    "one dimension": (nn.Sequential(nn.Flatten(2), nn.Conv1d(4, 4, 3)), "aten.conv1d"),
-    "uneven windows": (nn.AdaptiveAvgPool2d(4), r"averages \[6, 6\] to \[4, 4\]"),
+    "three dimensions": (Plain(lambda x: functional.avg_pool3d(x, 2)), "aten.avg_pool3d.default is not known"),
+    "uneven windows": (nn.AdaptiveAvgPool2d(4), r"pools \[6, 6\] to \[4, 4\]"),
+    "uneven scale": (nn.Upsample(scale_factor=1.3), "scales 6 by 1.3, which is no whole number of pixels"),
+    "bits": (Plain(lambda x: x.int() & 3), "aten.bitwise_and.Scalar.*combines the bits of integers"),
+    "whole division": (Plain(lambda x: torch.div(x, 2, rounding_mode="trunc")), "divides by mode trunc"),
+    "several indices": (Plain(lambda x: x[:, [0, 1], [1, 2]]), "is indexed by several tensors"),
+    "order of a norm": (Plain(lambda x: torch.linalg.vector_norm(x, 3)), "has ord=3"),
+    "threshold": (nn.Softplus(threshold=5), "has beta=1, threshold=5"),
+    "random": (Plain(lambda x: x + torch.rand(6)), "aten.rand"),
+    "a sum of no type known": (Plain(lambda x: x.sum(dtype=torch.float64)), "computes in torch.float64"),
+    "running sums": (Plain(lambda x: x.cumsum(1)), "aten.cumsum.default is not known"),
     "divisor": (nn.AvgPool2d(2, divisor_override=3), "has divisor_override=3"),
-    "factor": (Plain(lambda x: torch.add(x, torch.relu(x), alpha=2)), "has alpha=2"),
     "dropout that stays": (Plain(lambda x: functional.dropout(x)), "drops at random"),
     "statistics of the batch": (nn.BatchNorm2d(4, track_running_stats=False), "batch_norm"),
     "control flow": (Plain(lambda x: x if x.sum() > 0 else -x), "cannot be traced by torch.export"),
-    "reflection": (nn.ReflectionPad2d(1), "pads by mode reflect"),
     "no tensor": (Plain(lambda x: (x.relu(), 3)), "returns something that is no tensor"),
     "returned twice": (Plain(lambda x: (y := x.relu(), y)), "is returned twice"),
     "an input returned": (Plain(lambda x: (x, x.relu())), "is an input too"),
-    "another type": (Plain(lambda x: x.double()), "aten._to_copy.default is not known"),
+    "another type": (Plain(lambda x: x.double()), "aten._to_copy.default.: computes in torch.float64"),
 }
 
 

@@ -35,15 +35,18 @@ from tinyml_core.arithmetic.lowering.normalisation import (
     lower_log_softmax,
 )
 from tinyml_core.arithmetic.lowering.pooling import MeanLowering, PoolLowering, lower_mean, lower_pool
+from tinyml_core.arithmetic.lowering.recurrent import LSTMLowering, lower_lstm
 from tinyml_core.arithmetic.lowering.reduction import lower_arg_reduce, lower_reduce
 from tinyml_core.arithmetic.lowering.requantisation import Requantisation, activation_limits, place_of
 from tinyml_core.arithmetic.lowering.resize import ResizeLowering, lower_resize
-from tinyml_core.arithmetic.lowering.softmax import SoftmaxLowering, lower_softmax
+from tinyml_core.arithmetic.lowering.softmax import Int16SoftmaxLowering, SoftmaxLowering, lower_softmax
 from tinyml_core.arithmetic.lowering.unary import TableLowering, lower_unary
+from tinyml_core.arithmetic.lowering.unary_int16 import RampLowering, SigmoidLowering
 from tinyml_core.errors import UnsupportedError
 from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.graph.operator import Operator
 from tinyml_core.graph.operators import (
+    LSTM,
     Add,
     ArgReduce,
     AveragePool2D,
@@ -82,7 +85,10 @@ Lowering = (
     | TableLowering
     | PoolLowering
     | MeanLowering
+    | SigmoidLowering
+    | RampLowering
     | SoftmaxLowering
+    | Int16SoftmaxLowering
     | LogSoftmaxLowering
     | L2NormLowering
     | RescaleLowering
@@ -91,6 +97,7 @@ Lowering = (
     | MoveLowering
     | MatMulLowering
     | ResizeLowering
+    | LSTMLowering
 )
 
 LOWERINGS: dict[type[Operator], Callable[[Node, Graph], Lowering]] = {
@@ -107,6 +114,7 @@ LOWERINGS: dict[type[Operator], Callable[[Node, Graph], Lowering]] = {
     FullyConnected: lower_linear,
     Gather: lower_arrangement,
     L2Norm: lower_l2_norm,
+    LSTM: lower_lstm,
     LogSoftmax: lower_log_softmax,
     MatMul: lower_matmul,
     MaxPool2D: lower_pool,
@@ -144,7 +152,9 @@ __all__ = [
     "AddLowering",
     "BinaryLowering",
     "DequantizeLowering",
+    "Int16SoftmaxLowering",
     "L2NormLowering",
+    "LSTMLowering",
     "LinearLowering",
     "LogSoftmaxLowering",
     "Lowering",
@@ -153,9 +163,11 @@ __all__ = [
     "MoveLowering",
     "PoolLowering",
     "QuantizeLowering",
+    "RampLowering",
     "Requantisation",
     "RescaleLowering",
     "ResizeLowering",
+    "SigmoidLowering",
     "SingleRoundingAdd",
     "SoftmaxLowering",
     "TableLowering",
@@ -171,6 +183,7 @@ __all__ = [
     "lower_l2_norm",
     "lower_linear",
     "lower_log_softmax",
+    "lower_lstm",
     "lower_matmul",
     "lower_mean",
     "lower_move",

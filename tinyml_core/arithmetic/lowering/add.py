@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from tinyml_core.arithmetic.lowering.requantisation import activation_limits, place_of, require_quantised
+from tinyml_core.arithmetic.lowering.requantisation import activation_limits, place_of, require_activations
 from tinyml_core.arithmetic.multiplier import quantise_multiplier
 from tinyml_core.errors import UnsupportedError
 from tinyml_core.graph.graph import Graph, Node, Rounding
 from tinyml_core.graph.operators import Add, Binary
+from tinyml_core.graph.tensor import DType
 
-LEFT_SHIFT = 20
-"""TensorFlow Lite's head room for 8-bit additions."""
+LEFT_SHIFT = {DType.INT8: 20, DType.INT16: 15}
+"""TensorFlow Lite's head room for additions."""
+MANTISSA_BITS = {DType.INT8: 21, DType.INT16: 29}
+"""Of the factors of ``single`` additions."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,9 @@ class TfliteAdd:
 class SingleRoundingAdd:
     """``single`` addition: ``clamp((mantissa[0] * a + mantissa[1] * b + constant >> shift) + zero_point, low, high)``.
 
-    ``mantissa[1]`` is negative for a difference. ``a`` and ``b`` are raw int8 values: ``constant`` holds the zero
-    points' share and the rounding ``2**(shift-1)``. Every partial sum fits 32 bits. 2 <= shift <= 30.
+    ``mantissa[1]`` is negative for a difference. ``a`` and ``b`` are raw values: ``constant`` holds the zero points'
+    share and the rounding ``2**(shift-1)``. Every partial sum fits 32 bits and 2 <= shift <= 30; for int16 it fits 46
+    and 15 <= shift <= 38.
     """
 
     mantissa: tuple[int, int]
@@ -53,19 +57,21 @@ AddLowering = TfliteAdd | SingleRoundingAdd
 
 
 def lower_add(node: Node, graph: Graph) -> AddLowering:
-    """Lower an int8 :class:`Add`, or a subtraction.
+    """Lower an int8 or int16 :class:`Add`, or a subtraction.
 
     Raises:
-        UnsupportedError: operands are not int8, or an input's scale is 2**19 times the output's or more.
+        UnsupportedError: operands are of other types, or an input's scale is 2**19 times the output's or more
+            (2**14 for int16).
     """
     assert isinstance(node.op, Add | Binary)
     subtract = isinstance(node.op, Binary)
     left, right = graph.inputs_of(node)
     (output,) = graph.outputs_of(node)
-    require_quantised(node, [left, right, output])
+    dtype = require_activations(node, [left, right, output])
+    left_shift, bits = LEFT_SHIFT[dtype], MANTISSA_BITS[dtype]
     low, high = activation_limits(node.op.activation, output)
     greatest = max(left.scale, right.scale)
-    if greatest / output.scale >= 2.0**19:
+    if greatest / output.scale >= 2.0 ** (left_shift - 1):
         raise UnsupportedError(
             f"an addition rescaled by {greatest / output.scale:g} is beyond 32-bit arithmetic",
             place=place_of(node),
@@ -75,12 +81,12 @@ def lower_add(node: Node, graph: Graph) -> AddLowering:
         factors = (
             left.scale / (2 * greatest),
             right.scale / (2 * greatest),
-            2 * greatest / ((1 << LEFT_SHIFT) * output.scale),
+            2 * greatest / ((1 << left_shift) * output.scale),
         )
         (m0, s0), (m1, s1), (m2, s2) = (quantise_multiplier(factor) for factor in factors)
         return TfliteAdd(
             (left.zero_point, right.zero_point),
-            LEFT_SHIFT,
+            left_shift,
             (m0, m1, m2),
             (s0, s1, s2),
             output.zero_point,
@@ -89,7 +95,7 @@ def lower_add(node: Node, graph: Graph) -> AddLowering:
             subtract,
         )
     ratios = (left.scale / output.scale, right.scale / output.scale)
-    shift = min(30, 21 - math.frexp(max(ratios))[1])
+    shift = min(bits + 9, bits - math.frexp(max(ratios))[1])
     first, second = (math.floor(math.ldexp(ratio, shift) + 0.5) for ratio in ratios)
     if subtract:
         second = -second

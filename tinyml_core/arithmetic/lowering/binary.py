@@ -1,4 +1,4 @@
-"""Lowering of functions of two int8 operands, but additions and subtractions."""
+"""Lowering of functions of two int8 operands, and of those that int16 has, but additions and subtractions."""
 
 from __future__ import annotations
 
@@ -17,15 +17,20 @@ from tinyml_core.arithmetic.lowering.requantisation import (
     activation_limits,
     place_of,
     requantisation,
+    require_activations,
     require_quantised,
     require_same_scale,
 )
+from tinyml_core.arithmetic.lowering.squared_difference import SquaredDifferenceLowering, lower_squared_difference
 from tinyml_core.arithmetic.multiplier import quantise_multiplier
 from tinyml_core.errors import UnsupportedError
 from tinyml_core.graph.graph import Graph, Node, Rounding
 from tinyml_core.graph.operators import Binary
 from tinyml_core.graph.operators.pointwise import COMPARISONS
 from tinyml_core.graph.tensor import Tensor
+
+SIXTEEN_BITS = ("maximum", "minimum", "multiply", "subtract")
+"""Functions that int16 operands have too."""
 
 
 @dataclass(frozen=True)
@@ -66,15 +71,23 @@ class ComparisonLowering:
         return bool(np.array_equal(self.left, self.right) and (np.diff(self.left) > 0).all())
 
 
-BinaryLowering = AddLowering | MultiplyLowering | PreluLowering | ExtremumLowering | ComparisonLowering | DivideLowering
+BinaryLowering = (
+    AddLowering
+    | MultiplyLowering
+    | PreluLowering
+    | ExtremumLowering
+    | ComparisonLowering
+    | DivideLowering
+    | SquaredDifferenceLowering
+)
 
 
 def lower_binary(node: Node, graph: Graph) -> BinaryLowering:
-    """Lower an int8 :class:`Binary`.
+    """Lower an int8 or int16 :class:`Binary`.
 
     Raises:
-        UnsupportedError: operands are not int8, no integer arithmetic is defined for the function, or the scales do not
-            suit it.
+        UnsupportedError: operands are of other types, no integer arithmetic is defined for the function, or the
+            scales do not suit it.
     """
     assert isinstance(node.op, Binary)
     function = node.op.function
@@ -82,7 +95,11 @@ def lower_binary(node: Node, graph: Graph) -> BinaryLowering:
         return _lower_comparison(node, graph)
     if function not in _LOWERINGS:
         raise UnsupportedError(f"no integer arithmetic is defined for {function!r}", place=place_of(node))
-    require_quantised(node, [*graph.inputs_of(node), *graph.outputs_of(node)])
+    tensors = [*graph.inputs_of(node), *graph.outputs_of(node)]
+    if function in SIXTEEN_BITS:
+        require_activations(node, tensors)
+    else:
+        require_quantised(node, tensors)
     return _LOWERINGS[function](node, graph)
 
 
@@ -120,6 +137,7 @@ _LOWERINGS: dict[str, Callable[[Node, Graph], BinaryLowering]] = {
     "minimum": _lower_extremum,
     "multiply": _lower_multiply,
     "prelu": _lower_prelu,
+    "squared_difference": lower_squared_difference,
     "subtract": lower_add,
 }
 

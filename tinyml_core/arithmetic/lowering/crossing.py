@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyml_core.arithmetic.lowering.requantisation import Requantisation, requantisation, require_quantised
+from tinyml_core.arithmetic.lowering.requantisation import (
+    Requantisation,
+    requantisation,
+    require_activations,
+    require_quantised,
+)
 from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.graph.operators import Clamp, Dequantize, Quantize
 from tinyml_core.graph.tensor import DType
@@ -43,15 +48,15 @@ class DequantizeLowering:
 
 
 def lower_clamp(node: Node, graph: Graph) -> RescaleLowering:
-    """Lower an int8 :class:`Clamp`.
+    """Lower an int8 or int16 :class:`Clamp`.
 
     Raises:
-        UnsupportedError: operands are not int8, or the rescaling is too large.
+        UnsupportedError: operands are of other types, or the rescaling is too large.
     """
     assert isinstance(node.op, Clamp)
     (source,) = graph.inputs_of(node)
     (output,) = graph.outputs_of(node)
-    require_quantised(node, [source, output])
+    require_activations(node, [source, output])
     scales = [source.scale / output.scale]
     return RescaleLowering(source.zero_point, requantisation(scales, node, output, graph.rounding, node.op.activation))
 

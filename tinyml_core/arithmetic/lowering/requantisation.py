@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinyml_core.arithmetic.multiplier import Multipliers, multipliers
+from tinyml_core.arithmetic.multiplier import Multipliers, multipliers, wide_multipliers
 from tinyml_core.errors import UnsupportedError
 from tinyml_core.graph.graph import Node, Rounding
 from tinyml_core.graph.operators.window import IDENTITY, Activation
@@ -45,6 +45,25 @@ def require_quantised(node: Node, tensors: Sequence[Tensor], dtypes: Collection[
             raise UnsupportedError(f"needs one scale for the whole of {tensor.name!r}", place=place_of(node))
 
 
+def require_activations(node: Node, tensors: Sequence[Tensor]) -> DType:
+    """Check that ``tensors`` are all int8, or all int16 with zero point 0, with one scale each; return their type.
+
+    Raises:
+        UnsupportedError: names the node and the types it has, or the tensor.
+    """
+    require_quantised(node, tensors, (DType.INT8, DType.INT16))
+    dtype = tensors[0].dtype
+    require_quantised(node, tensors, (dtype,))
+    for tensor in tensors:
+        if dtype is DType.INT16 and tensor.zero_point:
+            raise UnsupportedError(
+                f"has int16 activations {tensor.name!r} with zero point {tensor.zero_point}; 0 is known",
+                place=place_of(node),
+                remedy="quantise int16 symmetrically",
+            )
+    return dtype
+
+
 def require_same_scale(node: Node, source: Tensor, output: Tensor) -> None:
     """Check that a node which moves integers unchanged does not change what they mean.
 
@@ -78,12 +97,21 @@ def activation_limits(activation: Activation, output: Tensor) -> tuple[int, int]
 
 
 def requantisation(
-    scales: Sequence[float], node: Node, output: Tensor, rounding: Rounding, activation: Activation = IDENTITY
+    scales: Sequence[float],
+    node: Node,
+    output: Tensor,
+    rounding: Rounding,
+    activation: Activation = IDENTITY,
+    *,
+    wide: bool = False,
 ) -> Requantisation:
     """The requantisation of accumulators whose real value is ``scale * accumulator`` times the output's scale.
+
+    ``wide`` accumulators have 64 bits.
 
     Raises:
         UnsupportedError: a scale is too large.
     """
     low, high = activation_limits(activation, output)
-    return Requantisation(multipliers(scales, rounding, place_of(node)), output.zero_point, low, high)
+    by = (wide_multipliers if wide else multipliers)(scales, rounding, place_of(node))
+    return Requantisation(by, output.zero_point, low, high)

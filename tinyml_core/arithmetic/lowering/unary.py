@@ -1,4 +1,4 @@
-"""Lowering of functions of one int8 operand: a table of the 256 possible results."""
+"""Lowering of functions of one operand: for int8 a table of the 256 possible results."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tinyml_core.arithmetic.lowering.requantisation import place_of, require_quantised
+from tinyml_core.arithmetic.lowering.requantisation import place_of, require_activations
+from tinyml_core.arithmetic.lowering.unary_int16 import Int16UnaryLowering, lower_int16_unary
 from tinyml_core.arithmetic.lowering.unary_tflite import TABLES
 from tinyml_core.arithmetic.real_functions import FUNCTIONS
 from tinyml_core.errors import UnsupportedError
 from tinyml_core.graph.graph import Graph, Node, Rounding
 from tinyml_core.graph.operators import Unary
-from tinyml_core.graph.tensor import Tensor
+from tinyml_core.graph.tensor import DType, Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,20 +24,21 @@ class TableLowering:
     table: npt.NDArray[np.int8]
 
 
-def lower_unary(node: Node, graph: Graph) -> TableLowering:
-    """Lower an int8 :class:`Unary`.
+def lower_unary(node: Node, graph: Graph) -> TableLowering | Int16UnaryLowering:
+    """Lower an int8 or int16 :class:`Unary`.
 
     In ``tflite`` rounding the table holds what TensorFlow Lite Micro's integer kernel computes, where it has one for
     these scales; else the function's value in double precision, rounded once.
 
     Raises:
-        UnsupportedError: operands are not int8, the function is one of booleans, or TensorFlow Lite Micro's kernel
-            cannot represent the scales.
+        UnsupportedError: operands are of other types, the function is one of booleans, or TensorFlow Lite Micro's
+            kernel cannot represent the scales.
     """
     assert isinstance(node.op, Unary)
     (source,) = graph.inputs_of(node)
     (output,) = graph.outputs_of(node)
-    require_quantised(node, [source, output])
+    if require_activations(node, [source, output]) is DType.INT16:
+        return lower_int16_unary(node, graph)
     if node.op.function not in FUNCTIONS:
         raise UnsupportedError(f"computes {node.op.function!r}, which is none of numbers", place=place_of(node))
     if graph.rounding is Rounding.TFLITE and node.op.function in TABLES:

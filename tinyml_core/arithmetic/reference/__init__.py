@@ -23,12 +23,16 @@ from tinyml_core.arithmetic.reference import (
     pointwise,
     quantised_pointwise,
     quantised_rows,
+    recurrent,
     reduction,
 )
 from tinyml_core.errors import UnsupportedError
 from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.graph.operator import Operator
 from tinyml_core.graph.operators import (
+    GRU,
+    LSTM,
+    RNN,
     Add,
     ArgReduce,
     AveragePool2D,
@@ -68,24 +72,33 @@ from tinyml_core.graph.tensor import DType
 Kernel = Callable[[Sequence[npt.NDArray[Any]]], npt.NDArray[Any]]
 Preparer = Callable[[Node, Graph], Kernel]
 Results = tuple[npt.NDArray[Any], ...]
+SeveralPreparer = Callable[[Node, Graph], Callable[[Sequence[npt.NDArray[Any]]], Results]]
 
 PREPARERS: dict[tuple[type[Operator], DType], Preparer] = {
-    (Add, DType.INT8): integer.add,
-    (AveragePool2D, DType.INT8): integer.average_pool,
-    (Clamp, DType.INT8): integer.rescale,
-    (Conv2D, DType.INT8): linear.convolution,
-    (DepthwiseConv2D, DType.INT8): linear.depthwise,
-    (FullyConnected, DType.INT8): linear.dense,
-    (MaxPool2D, DType.INT8): integer.max_pool,
-    (Mean, DType.INT8): integer.mean,
-    (Softmax, DType.INT8): integer.softmax,
+    **{
+        (operator, dtype): preparer
+        for dtype in (DType.INT8, DType.INT16)
+        for operator, preparer in (
+            (Add, integer.add),
+            (AveragePool2D, integer.average_pool),
+            (Clamp, integer.rescale),
+            (Conv2D, linear.convolution),
+            (DepthwiseConv2D, linear.depthwise),
+            (FullyConnected, linear.dense),
+            (MaxPool2D, integer.max_pool),
+            (Mean, integer.mean),
+            (Softmax, integer.softmax),
+            (Binary, quantised_pointwise.binary),
+            (Reduce, quantised_rows.reduce),
+            (Unary, quantised_pointwise.unary),
+            (MatMul, matrix.matmul),
+            (TransposeConv2D, matrix.transpose_convolution),
+        )
+    },
     (ArgReduce, DType.INT8): quantised_rows.arg_reduce,
-    (Binary, DType.INT8): quantised_pointwise.binary,
     (L2Norm, DType.INT8): quantised_rows.l2_norm,
     (LogSoftmax, DType.INT8): quantised_rows.log_softmax,
-    (Reduce, DType.INT8): quantised_rows.reduce,
     (Select, DType.BOOL): movement.select,
-    (Unary, DType.INT8): quantised_pointwise.unary,
     (Quantize, DType.FLOAT32): integer.quantize,
     **{(Quantize, dtype): integer.rescale for dtype in (DType.INT8, DType.UINT8, DType.INT16)},
     **{(Dequantize, dtype): integer.dequantize for dtype in (DType.INT8, DType.UINT8, DType.INT16)},
@@ -98,9 +111,7 @@ PREPARERS: dict[tuple[type[Operator], DType], Preparer] = {
     **{(Slice, dtype): arrangement.slice_ for dtype in DType},
     **{(Tile, dtype): arrangement.tile for dtype in DType},
     **{(Transpose, dtype): arrangement.transpose for dtype in DType},
-    (MatMul, DType.INT8): matrix.matmul,
     (MatMul, DType.FLOAT32): matrix.float_matmul,
-    (TransposeConv2D, DType.INT8): matrix.transpose_convolution,
     (TransposeConv2D, DType.FLOAT32): matrix.float_transpose_convolution,
     (AveragePool2D, DType.FLOAT32): floating.average_pool,
     (BatchNorm, DType.FLOAT32): floating.batch_norm,
@@ -134,8 +145,12 @@ PREPARERS: dict[tuple[type[Operator], DType], Preparer] = {
     (Softmax, DType.FLOAT32): floating.softmax,
 }
 
-SEVERAL: dict[type[Operator], Callable[[Node, Graph], Callable[[Sequence[npt.NDArray[Any]]], Results]]] = {
-    Split: arrangement.split,
+SEVERAL: dict[tuple[type[Operator], DType], SeveralPreparer] = {
+    **{(Split, dtype): arrangement.split for dtype in DType},
+    (GRU, DType.FLOAT32): recurrent.float_gru,
+    (LSTM, DType.FLOAT32): recurrent.float_lstm,
+    (LSTM, DType.INT8): recurrent.lstm,
+    (RNN, DType.FLOAT32): recurrent.float_rnn,
 }
 """Preparers of the operators with several outputs."""
 
@@ -146,8 +161,9 @@ def prepare_results(node: Node, graph: Graph) -> Callable[[Sequence[npt.NDArray[
     Raises:
         UnsupportedError: as :func:`prepare`.
     """
-    if type(node.op) in SEVERAL:
-        return SEVERAL[type(node.op)](node, graph)
+    several = SEVERAL.get((type(node.op), graph.inputs_of(node)[0].dtype))
+    if several is not None:
+        return several(node, graph)
     kernel = prepare(node, graph)
     return lambda inputs: (kernel(inputs),)
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyml_core.arithmetic.lowering import (
+    Int16SoftmaxLowering,
     MeanLowering,
     RescaleLowering,
     TfliteAdd,
@@ -22,6 +23,7 @@ from tinyml_core.arithmetic.lowering import (
     lower_softmax,
 )
 from tinyml_core.arithmetic.quantised import from_real, to_real
+from tinyml_core.arithmetic.reference.int16 import int16_softmax
 from tinyml_core.arithmetic.reference.requantised import requantised
 from tinyml_core.arithmetic.reference.window import taps
 from tinyml_core.arithmetic.requantise import Int64, doubling_high_multiply, rounding_shift_right, wrap_int32
@@ -33,8 +35,8 @@ Run = Callable[[Sequence[Array]], Array]
 
 
 def add(node: Node, graph: Graph) -> Run:
-    """Prepare an int8 :class:`~tinyml_core.graph.operators.Add`, or a subtraction."""
-    lowering = lower_add(node, graph)
+    """Prepare an int8 or int16 :class:`~tinyml_core.graph.operators.Add`, or a subtraction."""
+    lowering, dtype = lower_add(node, graph), graph.outputs_of(node)[0].dtype.numpy
 
     def run(inputs: Sequence[Array]) -> Array:
         left, right = (values.astype(np.int64) for values in inputs)
@@ -50,7 +52,7 @@ def add(node: Node, graph: Graph) -> Run:
         else:
             total = lowering.mantissa[0] * left + lowering.mantissa[1] * right + lowering.constant
             total >>= lowering.shift
-        return np.clip(total + lowering.zero_point, lowering.low, lowering.high).astype(np.int8)
+        return np.clip(total + lowering.zero_point, lowering.low, lowering.high).astype(dtype)
 
     return run
 
@@ -86,7 +88,7 @@ def dequantize(node: Node, graph: Graph) -> Run:
 
 
 def average_pool(node: Node, graph: Graph) -> Run:
-    """Prepare an int8 :class:`AveragePool2D`: halves away from zero."""
+    """Prepare an int8 or int16 :class:`AveragePool2D`: halves away from zero."""
     op = node.op
     assert isinstance(op, AveragePool2D)
     lowering = lower_pool(node, graph)
@@ -98,7 +100,7 @@ def average_pool(node: Node, graph: Graph) -> Run:
         image = inputs[0].astype(np.int64)
         total = _total(taps(image, op, op.kernel, (size[0], size[1]), 0))
         average: Int64 = np.sign(total) * ((np.abs(total) + count // 2) // count)
-        result: Array = np.clip(average, lowering.low, lowering.high).astype(np.int8)
+        result: Array = np.clip(average, lowering.low, lowering.high).astype(inputs[0].dtype)
         return result
 
     return run
@@ -109,21 +111,22 @@ def _total(values: Iterable[Int64]) -> Int64:
 
 
 def max_pool(node: Node, graph: Graph) -> Run:
-    """Prepare an int8 :class:`MaxPool2D`."""
+    """Prepare an int8 or int16 :class:`MaxPool2D`."""
     op = node.op
     assert isinstance(op, MaxPool2D)
     lowering = lower_pool(node, graph)
-    size = graph.outputs_of(node)[0].shape[1:3]
+    (output,) = graph.outputs_of(node)
+    size, least = output.shape[1:3], output.dtype.limits[0]
 
     def run(inputs: Sequence[Array]) -> Array:
-        greatest = functools.reduce(np.maximum, taps(inputs[0], op, op.kernel, (size[0], size[1]), -128))
-        return np.clip(greatest.astype(np.int64), lowering.low, lowering.high).astype(np.int8)
+        greatest = functools.reduce(np.maximum, taps(inputs[0], op, op.kernel, (size[0], size[1]), least))
+        return np.clip(greatest.astype(np.int64), lowering.low, lowering.high).astype(inputs[0].dtype)
 
     return run
 
 
 def mean(node: Node, graph: Graph) -> Run:
-    """Prepare an int8 :class:`Mean`, or a sum."""
+    """Prepare an int8 or int16 :class:`Mean`, or a sum."""
     op = node.op
     assert isinstance(op, Mean | Reduce)
     lowering = lower(node, graph)
@@ -132,14 +135,17 @@ def mean(node: Node, graph: Graph) -> Run:
 
     def run(inputs: Sequence[Array]) -> Array:
         total = inputs[0].sum(axis=op.axes, dtype=np.int64) - lowering.count * lowering.input_zero_point
-        return requantised(total.reshape(*shape), lowering.requantisation)
+        return requantised(total.reshape(*shape), lowering.requantisation, inputs[0].dtype)
 
     return run
 
 
 def softmax(node: Node, graph: Graph) -> Run:
-    """Prepare an int8 :class:`~tinyml_core.graph.operators.Softmax`."""
-    exponentials = lower_softmax(node, graph).exponentials.astype(np.int64)
+    """Prepare an int8 or int16 :class:`~tinyml_core.graph.operators.Softmax`."""
+    lowering = lower_softmax(node, graph)
+    if isinstance(lowering, Int16SoftmaxLowering):
+        return int16_softmax(lowering)
+    exponentials = lowering.exponentials.astype(np.int64)
 
     def run(inputs: Sequence[Array]) -> Array:
         values = inputs[0].astype(np.int64)

@@ -17,68 +17,75 @@ from tinyml_core.arithmetic.reference.requantised import requantised
 from tinyml_core.arithmetic.reference.window import taps
 from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.graph.operators import Conv2D, DepthwiseConv2D
+from tinyml_core.graph.tensor import DType
 
 Array = npt.NDArray[Any]
 
 
-def exact_float(filters: Array, input_zero_point: int) -> type[np.float32] | type[np.float64]:
-    """The smallest float type that holds every partial sum of ``filters`` [channels, taps] times shifted int8 inputs.
+def exact_float(
+    filters: Array, input_zero_point: int, dtype: DType = DType.INT8
+) -> type[np.float32] | type[np.float64]:
+    """The smallest float type that holds every partial sum of ``filters`` [channels, taps] times shifted inputs.
 
-    float64 always does: a tensor has at most 2**31 bytes, so that no sum exceeds 2**31 * 2**7 * 2**8 < 2**53.
+    float64 always does: a tensor has at most 2**28 bytes, so that no sum exceeds 2**28 * 2**7 * 2**15 < 2**53.
     """
-    farthest = max(127 - input_zero_point, input_zero_point + 128)
+    low, high = dtype.limits
+    farthest = max(high - input_zero_point, input_zero_point - low)
     bound = int(np.abs(filters.astype(np.int64)).sum(axis=1).max()) * farthest
     return np.float32 if bound <= 1 << 24 else np.float64
 
 
 def convolution(node: Node, graph: Graph) -> Callable[[Sequence[Array]], Array]:
-    """Prepare an int8 :class:`Conv2D`: a matrix product over the taps of every window."""
+    """Prepare an int8 or int16 :class:`Conv2D`: a matrix product over the taps of every window."""
     op = node.op
     assert isinstance(op, Conv2D)
     lowering = lower_linear(node, graph)
     channels, rows, columns, _ = lowering.weights.shape
     size = graph.outputs_of(node)[0].shape[1:3]
     filters = lowering.weights.reshape(channels, -1)
-    exact = exact_float(filters, lowering.input_zero_point)
+    dtype = graph.outputs_of(node)[0].dtype
+    exact = exact_float(filters, lowering.input_zero_point, dtype)
     matrix, bias = filters.T.astype(exact), lowering.bias.astype(np.int64)
 
     def run(inputs: Sequence[Array]) -> Array:
         image = np.subtract(inputs[0], lowering.input_zero_point, dtype=exact)
         patches = np.concatenate(list(taps(image, op, (rows, columns), (size[0], size[1]), 0)), axis=-1)
-        return requantised((patches @ matrix).astype(np.int64) + bias, lowering.requantisation)
+        return requantised((patches @ matrix).astype(np.int64) + bias, lowering.requantisation, dtype.numpy)
 
     return run
 
 
 def depthwise(node: Node, graph: Graph) -> Callable[[Sequence[Array]], Array]:
-    """Prepare an int8 :class:`DepthwiseConv2D`: tap by tap."""
+    """Prepare an int8 or int16 :class:`DepthwiseConv2D`: tap by tap."""
     op = node.op
     assert isinstance(op, DepthwiseConv2D)
     lowering = lower_linear(node, graph)
     _, rows, columns, channels = lowering.weights.shape
-    output = graph.outputs_of(node)[0].shape
+    output, dtype = graph.outputs_of(node)[0].shape, graph.outputs_of(node)[0].dtype
+    sum_type = np.int64 if dtype is DType.INT16 else np.int32
     sources = graph.inputs_of(node)[0].shape[3]
-    filters = lowering.weights.astype(np.int32).reshape(rows * columns, sources, channels // sources)
+    filters = lowering.weights.astype(sum_type).reshape(rows * columns, sources, channels // sources)
     bias = lowering.bias.astype(np.int64)
 
     def run(inputs: Sequence[Array]) -> Array:
-        image = inputs[0].astype(np.int32) - np.int32(lowering.input_zero_point)
-        total = np.zeros((*output[:3], *filters.shape[1:]), np.int32)
+        image = np.subtract(inputs[0], lowering.input_zero_point, dtype=sum_type)
+        total = np.zeros((*output[:3], *filters.shape[1:]), sum_type)
         for tap, weights in zip(taps(image, op, (rows, columns), (output[1], output[2]), 0), filters, strict=True):
             total += tap[..., None] * weights
-        return requantised(total.reshape(output).astype(np.int64) + bias, lowering.requantisation)
+        return requantised(total.reshape(output).astype(np.int64) + bias, lowering.requantisation, dtype.numpy)
 
     return run
 
 
 def dense(node: Node, graph: Graph) -> Callable[[Sequence[Array]], Array]:
-    """Prepare an int8 :class:`FullyConnected`."""
+    """Prepare an int8 or int16 :class:`FullyConnected`."""
     lowering = lower_linear(node, graph)
-    exact = exact_float(lowering.weights, lowering.input_zero_point)
+    dtype = graph.outputs_of(node)[0].dtype
+    exact = exact_float(lowering.weights, lowering.input_zero_point, dtype)
     matrix, bias = lowering.weights.T.astype(exact), lowering.bias.astype(np.int64)
 
     def run(inputs: Sequence[Array]) -> Array:
         rows = np.subtract(inputs[0], lowering.input_zero_point, dtype=exact)
-        return requantised((rows @ matrix).astype(np.int64) + bias, lowering.requantisation)
+        return requantised((rows @ matrix).astype(np.int64) + bias, lowering.requantisation, dtype.numpy)
 
     return run

@@ -46,18 +46,18 @@ def float_matmul(node: Node, graph: Graph) -> Run:
 
 
 def matmul(node: Node, graph: Graph) -> Run:
-    """Prepare an int8 :class:`MatMul`."""
+    """Prepare an int8 or int16 :class:`MatMul`."""
     op = node.op
     assert isinstance(op, MatMul)
-    lowering = lower_matmul(node, graph)
+    lowering, dtype = lower_matmul(node, graph), graph.outputs_of(node)[0].dtype.numpy
 
     def run(inputs: Sequence[Array]) -> Array:
-        # In float64 every sum of a tensor's worth of products below 2**16 is exact.
+        # In float64 every sum of a tensor's worth of products below 2**16 is exact, and of 2**17 below 2**30.
         left, right = (
             values.astype(np.float64) - zero_point
             for values, zero_point in zip(_operands(op, inputs), lowering.zero_points, strict=True)
         )
-        return requantised((left @ right).astype(np.int64), lowering.requantisation)
+        return requantised((left @ right).astype(np.int64), lowering.requantisation, dtype)
 
     return run
 
@@ -80,10 +80,10 @@ def float_transpose_convolution(node: Node, graph: Graph) -> Run:
 
 
 def transpose_convolution(node: Node, graph: Graph) -> Run:
-    """Prepare an int8 :class:`TransposeConv2D`; the weights are OHWI with a scale for all or for each filter."""
+    """Prepare an int8 or int16 :class:`TransposeConv2D`; the weights are OHWI, scaled per tensor or filter."""
     op = node.op
     assert isinstance(op, TransposeConv2D)
-    lowering = lower_linear(node, graph)
+    lowering, dtype = lower_linear(node, graph), graph.outputs_of(node)[0].dtype.numpy
     weights, bias = lowering.weights.astype(np.float64), lowering.bias.astype(np.int64)
 
     def run(inputs: Sequence[Array]) -> Array:
@@ -91,7 +91,7 @@ def transpose_convolution(node: Node, graph: Graph) -> Run:
         canvas = _canvas(op, image, weights, np.dtype(np.float64))
         for window, (row, column) in _windows(op, canvas, image, weights):
             window += image @ weights[:, row, column].T
-        return requantised(_cropped(op, canvas).astype(np.int64) + bias, lowering.requantisation)
+        return requantised(_cropped(op, canvas).astype(np.int64) + bias, lowering.requantisation, dtype)
 
     return run
 

@@ -70,6 +70,7 @@ _ARITHMETIC: Mapping[str, Function] = {
     "minimum": lambda x, y: np.where(y < x, y, x),
     "multiply": np.multiply,
     "prelu": lambda x, y: np.where(x < 0, x * y, x),
+    "squared_difference": lambda x, y: np.square(x - y),
     "subtract": np.subtract,
 }
 _FLOAT_BINARY: Mapping[str, Function] = {

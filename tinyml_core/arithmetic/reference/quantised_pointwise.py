@@ -1,4 +1,4 @@
-"""Pointwise int8 kernels but additions: tables, products, quotients, comparisons; operands broadcast."""
+"""Pointwise int8 and int16 kernels but additions: tables, products, quotients, comparisons; operands broadcast."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinyml_core.arithmetic.lowering import lower_binary, lower_unary
+from tinyml_core.arithmetic.lowering import RampLowering, SigmoidLowering, lower_binary, lower_unary
 from tinyml_core.arithmetic.lowering.binary import (
     ComparisonLowering,
     ExtremumLowering,
@@ -16,6 +16,8 @@ from tinyml_core.arithmetic.lowering.binary import (
     PreluLowering,
 )
 from tinyml_core.arithmetic.lowering.divide import DivideLowering
+from tinyml_core.arithmetic.lowering.squared_difference import LEFT_SHIFT, SquaredDifferenceLowering
+from tinyml_core.arithmetic.reference.int16 import ramp, sigmoid
 from tinyml_core.arithmetic.reference.integer import add
 from tinyml_core.arithmetic.reference.requantised import requantised
 from tinyml_core.arithmetic.requantise import (
@@ -31,13 +33,18 @@ Run = Callable[[Sequence[Array]], Array]
 
 
 def unary(node: Node, graph: Graph) -> Run:
-    """Prepare an int8 :class:`~tinyml_core.graph.operators.Unary`: a look into its table."""
-    table = lower_unary(node, graph).table
+    """Prepare an int8 :class:`~tinyml_core.graph.operators.Unary`, a look into its table, or an int16 one."""
+    lowering = lower_unary(node, graph)
+    if isinstance(lowering, SigmoidLowering):
+        return sigmoid(lowering)
+    if isinstance(lowering, RampLowering):
+        return ramp(lowering)
+    table = lowering.table
     return lambda inputs: table[inputs[0].astype(np.int64) + 128]
 
 
 def binary(node: Node, graph: Graph) -> Run:
-    """Prepare an int8 :class:`Binary`."""
+    """Prepare an int8 or int16 :class:`Binary`."""
     op = node.op
     assert isinstance(op, Binary)
     lowering = lower_binary(node, graph)
@@ -46,9 +53,12 @@ def binary(node: Node, graph: Graph) -> Run:
         return lambda inputs: compare(left[inputs[0].astype(np.int64) + 128], right[inputs[1].astype(np.int64) + 128])
     if isinstance(lowering, ExtremumLowering):
         extremum = np.maximum if op.function == "maximum" else np.minimum
-        low, high = np.int8(lowering.low), np.int8(lowering.high)
+        dtype = graph.outputs_of(node)[0].dtype.numpy.type
+        low, high = dtype(lowering.low), dtype(lowering.high)
         return lambda inputs: np.clip(extremum(inputs[0], inputs[1]), low, high)
-    if isinstance(lowering, MultiplyLowering | PreluLowering | DivideLowering):
+    if isinstance(lowering, MultiplyLowering):
+        return _multiply(lowering, graph.outputs_of(node)[0].dtype.numpy)
+    if isinstance(lowering, PreluLowering | DivideLowering | SquaredDifferenceLowering):
         kernel = _KERNELS[type(lowering)]
         zero_points = lowering.input_zero_points
         return lambda inputs: kernel(
@@ -67,14 +77,28 @@ COMPARE: dict[str, Callable[[Array, Array], Array]] = {
 }
 
 
-def _multiply(lowering: MultiplyLowering, left: Int64, right: Int64) -> Array:
-    return requantised(left * right, lowering.requantisation)
+def _multiply(lowering: MultiplyLowering, dtype: npt.DTypeLike) -> Run:
+    left_zero, right_zero = lowering.input_zero_points
+
+    def run(inputs: Sequence[Array]) -> Array:
+        left, right = (values.astype(np.int64) for values in inputs)
+        return requantised((left - left_zero) * (right - right_zero), lowering.requantisation, dtype)
+
+    return run
 
 
 def _prelu(lowering: PreluLowering, values: Int64, slopes: Int64) -> Array:
     values, slopes = np.broadcast_arrays(values, slopes)
     falling = requantised(values * slopes, lowering.negative)
     return np.where(values >= 0, requantised(values, lowering.positive), falling)
+
+
+def _squared_difference(lowering: SquaredDifferenceLowering, left: Int64, right: Int64) -> Array:
+    first, second = (
+        rounding_shift_right(doubling_high_multiply(values << LEFT_SHIFT, np.asarray(mantissa, np.int64)), -shift)
+        for values, mantissa, shift in zip((left, right), lowering.mantissa, lowering.shift, strict=True)
+    )
+    return requantised(np.square(first - second), lowering.requantisation)
 
 
 def _divide(lowering: DivideLowering, left: Int64, right: Int64) -> Array:
@@ -98,7 +122,7 @@ def _divide(lowering: DivideLowering, left: Int64, right: Int64) -> Array:
 
 
 _KERNELS: dict[type, Callable[..., Array]] = {
-    MultiplyLowering: _multiply,
     PreluLowering: _prelu,
     DivideLowering: _divide,
+    SquaredDifferenceLowering: _squared_difference,
 }

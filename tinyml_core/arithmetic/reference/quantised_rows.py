@@ -21,7 +21,7 @@ Run = Callable[[Sequence[Array]], Array]
 
 
 def reduce(node: Node, graph: Graph) -> Run:
-    """Prepare an int8 :class:`Reduce`."""
+    """Prepare an int8 :class:`Reduce`, or an int16 sum."""
     op = node.op
     assert isinstance(op, Reduce)
     if op.function == "sum":

@@ -10,6 +10,7 @@ from tinyml_core.graph.operators.normalisation import BatchNorm, L2Norm, LayerNo
 from tinyml_core.graph.operators.pointwise import Binary, Cast, Select, Unary
 from tinyml_core.graph.operators.pooling import AveragePool2D, MaxPool2D, Mean
 from tinyml_core.graph.operators.quantise import Dequantize, Quantize
+from tinyml_core.graph.operators.recurrent import GRU, LSTM, RNN
 from tinyml_core.graph.operators.reduction import ArgReduce, Reduce
 from tinyml_core.graph.operators.window import IDENTITY, RELU, RELU6, Activation
 
@@ -17,14 +18,15 @@ OPERATORS: dict[str, type[Operator]] = {
     op.kind: op
     for op in (
         Add, ArgReduce, AveragePool2D, BatchNorm, Binary, Cast, Clamp, Concat, Conv2D, DepthwiseConv2D, Dequantize,
-        Expand, FullyConnected, Gather, L2Norm, LayerNorm, LogSoftmax, MatMul, MaxPool2D, Mean, Pad, Quantize,
-        Reduce, Reshape, Resize, Select, Slice, Softmax, Split, Tile, Transpose, TransposeConv2D, Unary,
+        Expand, FullyConnected, Gather, GRU, L2Norm, LSTM, LayerNorm, LogSoftmax, MatMul, MaxPool2D, Mean, Pad,
+        Quantize, RNN, Reduce, Reshape, Resize, Select, Slice, Softmax, Split, Tile, Transpose, TransposeConv2D, Unary,
     )
 }  # fmt: skip
 
 __all__ = [
-    "IDENTITY", "OPERATORS", "RELU", "RELU6", "Activation", "Add", "ArgReduce", "AveragePool2D", "BatchNorm",
-    "Binary", "Cast", "Clamp", "Concat", "Conv2D", "DepthwiseConv2D", "Dequantize", "Expand", "FullyConnected",
-    "Gather", "L2Norm", "LayerNorm", "LogSoftmax", "MatMul", "MaxPool2D", "Mean", "Pad", "Quantize", "Reduce",
-    "Reshape", "Resize", "Select", "Slice", "Softmax", "Split", "Tile", "Transpose", "TransposeConv2D", "Unary",
+    "GRU", "IDENTITY", "LSTM", "OPERATORS", "RELU", "RELU6", "RNN", "Activation", "Add", "ArgReduce",
+    "AveragePool2D", "BatchNorm", "Binary", "Cast", "Clamp", "Concat", "Conv2D", "DepthwiseConv2D", "Dequantize",
+    "Expand", "FullyConnected", "Gather", "L2Norm", "LayerNorm", "LogSoftmax", "MatMul", "MaxPool2D", "Mean", "Pad",
+    "Quantize", "Reduce", "Reshape", "Resize", "Select", "Slice", "Softmax", "Split", "Tile", "Transpose",
+    "TransposeConv2D", "Unary",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from typing import ClassVar
 from tinyml_core.graph.operator import Operator, TensorType, require
 from tinyml_core.graph.operators.broadcast import broadcast
 from tinyml_core.graph.operators.window import IDENTITY, Activation
-from tinyml_core.graph.tensor import Tensor
+from tinyml_core.graph.tensor import LARGEST_TENSOR, Tensor
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,12 @@ class TransposeConv2D(Operator):
         require(len(image.shape) == 4 and len(weights.shape) == 4, "NHWC by OHWI is needed")
         require(image.shape[3] == weights.shape[3], f"{image.shape[3]} channels, weights expect {weights.shape[3]}")
         require(min(*self.size, *self.stride) >= 1 and min(self.padding) >= 0, "sizes and strides start at 1")
+        rows, columns = (
+            (n - 1) * step + taps
+            for n, step, taps in zip(image.shape[1:3], self.stride, weights.shape[1:3], strict=True)
+        )
+        canvas = image.shape[0] * rows * columns * weights.shape[0]
+        require(canvas <= LARGEST_TENSOR, f"the uncropped output has {canvas} elements, the limit is {LARGEST_TENSOR}")
         if len(inputs) == 3:
             require(inputs[2].shape == (weights.shape[0],), f"bias has shape {inputs[2].shape}")
         return (TensorType((image.shape[0], *self.size, weights.shape[0]), image.dtype),)

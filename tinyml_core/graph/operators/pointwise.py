@@ -21,7 +21,10 @@ UNARY = (
     "sqrt", "swish", "tan", "tanh", "thresholded_relu",
 )  # fmt: skip
 """Functions of one operand; ``round`` takes halves to even, ``swish`` is ``x * sigmoid(alpha * x)``."""
-ARITHMETIC = ("divide", "maximum", "minimum", "modulo", "multiply", "power", "prelu", "remainder", "subtract")
+ARITHMETIC = (
+    "divide", "maximum", "minimum", "modulo", "multiply", "power", "prelu", "remainder", "squared_difference",
+    "subtract",
+)  # fmt: skip
 """Functions of two operands with a result of their type; ``prelu`` is ``x * slope`` for negative ``x``, else ``x``.
 
 What is left of a division has the sign of the divisor as ``modulo``, of the dividend as ``remainder``.

@@ -28,6 +28,10 @@ class _Pool2D(Window):
         require(self.dilation == (1, 1), "pooling has no dilation")
         return (TensorType((image.shape[0], rows, columns, image.shape[3]), image.dtype),)
 
+    def operations(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> int:
+        """Elements pooled, those of padding counted."""
+        return outputs[0].elements * self.kernel[0] * self.kernel[1]
+
 
 @dataclass(frozen=True)
 class AveragePool2D(_Pool2D):

@@ -14,6 +14,8 @@ from tinyml_core.graph.tensor import LARGEST_TENSOR, Tensor
 
 Activation = tuple[float, float]
 """Least and greatest real value let through; a fused clamp."""
+MOST_TAPS = 1 << 18
+"""Taps above which a window is refused; the largest that makes sense covers a whole image of 512 by 512 pixels."""
 IDENTITY: Activation = (-math.inf, math.inf)
 RELU: Activation = (0.0, math.inf)
 RELU6: Activation = (0.0, 6.0)
@@ -32,6 +34,10 @@ class Window(Operator):
         """Rows and columns of the output; raises :class:`~tinyml_core.graph.operator.Broken` when there are none."""
         require(len(image.shape) == 4, f"input {image.name!r} has shape {image.shape}, NHWC is needed")
         require(min(*self.stride, *self.dilation, *kernel) >= 1, "stride, dilation and kernel size start at 1")
+        require(
+            kernel[0] * kernel[1] <= MOST_TAPS,
+            f"the window has {kernel[0]} x {kernel[1]} taps, the limit is {MOST_TAPS}",
+        )
         require(min(self.padding) >= 0, "padding cannot be negative")
         require(self.activation[0] <= self.activation[1], f"activation range {self.activation} is empty")
         top, bottom, left, right = self.padding

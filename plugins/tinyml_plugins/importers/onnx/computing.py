@@ -12,6 +12,8 @@ from tinyml_plugins.importers.onnx.values import Constant, Value, Variable
 
 LARGEST = 4096
 """Elements of any array that is computed with."""
+MOST_OPERATIONS = 1 << 16
+"""Operations of one node that is computed; a pool of a few elements may have a window of many thousands."""
 PLAIN = frozenset(dtype.value for dtype in (DType.FLOAT32, DType.INT32, DType.INT64, DType.BOOL))
 
 
@@ -42,7 +44,7 @@ def computed(
     found = converter.convert(Call(node, opset, tuple(operands), node.outputs[0], DType.FLOAT32), emitter)
     variables = [emitter.plain(value) for value in (found if isinstance(found, tuple) else (found,))]
     graph = emitter.builder.build([value.handle for value in variables])
-    if any(tensor.elements > LARGEST for tensor in graph.tensors.values()):
+    if graph.operations > MOST_OPERATIONS or any(tensor.elements > LARGEST for tensor in graph.tensors.values()):
         raise _refused(node)
     arrays = execute(graph, {})
     return tuple(

@@ -15,14 +15,14 @@ from tinyml_core.graph.operators import IDENTITY
 from tinyml_core.graph.operators.window import Activation
 from tinyml_core.graph.tensor import DType, Quantization
 from tinyml_plugins.importers.onnx.computing import computed
-from tinyml_plugins.importers.onnx.converters import CONVERTERS, Converter, Results
+from tinyml_plugins.importers.onnx.converters import CONVERTERS, Converter, Results, integers
 from tinyml_plugins.importers.onnx.converters.elementwise import limits
 from tinyml_plugins.importers.onnx.converters.folding import FOLDS, fold
 from tinyml_plugins.importers.onnx.emission import Call, Emitter
 from tinyml_plugins.importers.onnx.inputs import input_variable
 from tinyml_plugins.importers.onnx.network import Network, Node, printable
 from tinyml_plugins.importers.onnx.ports import finished
-from tinyml_plugins.importers.onnx.quantization import parameters, quantized
+from tinyml_plugins.importers.onnx.quantization import has_constant_scale, parameters, quantized
 from tinyml_plugins.importers.onnx.values import Constant, Value, Variable
 
 
@@ -70,7 +70,7 @@ class _Conversion:
             raise UnsupportedError(f"attribute {printable(unknown[0])!r} is not known", place=node.place)
         if not converter.least <= len(inputs) <= converter.most or None in inputs[: converter.least]:
             raise InputError(f"has {len(inputs)} inputs, takes {converter.least} to {converter.most}", place=node.place)
-        if not node.outputs or not node.outputs[0]:
+        if not any(node.outputs):
             raise InputError("has no output", place=node.place)
         found = self.convert(node, converter, inputs)
         results: tuple[Value, ...] = found if isinstance(found, tuple) else (found,)
@@ -82,7 +82,7 @@ class _Conversion:
     def convert(
         self, node: Node, converter: Converter, inputs: tuple[Value | None, ...]
     ) -> Results | tuple[Constant, ...]:
-        name, opset = node.outputs[0], self.network.opset
+        name, opset = next(filter(None, node.outputs)), self.network.opset
         variables = [value for value in inputs[: converter.operands] if isinstance(value, Variable)]
         if not variables and (converter.alike or not any(isinstance(value, Variable) for value in inputs)):
             return computed(node, opset, converter, inputs)
@@ -92,8 +92,9 @@ class _Conversion:
         if converter.moves:
             quantization = self.emitter.tensor(variables[0]).quantization
             return converter.convert(Call(node, opset, inputs, name, variables[0].dtype, quantization), self.emitter)
-        if any(value.dtype in (DType.INT8, DType.UINT8) for value in variables):
-            raise UnsupportedError("computes with integers that have no DequantizeLinear", place=node.place)
+        narrow = {value.dtype for value in variables} & integers.PLAIN.keys()
+        if narrow and not converter.raw:
+            return self.in_plain_integers(Call(node, opset, inputs, name, DType.INT32), converter, narrow)
         target = self.target(node) if self.in_integers(inputs[: converter.operands]) else None
         if target is not None and converter.integers(target[0]) and (converter.clamps or target[1] == IDENTITY):
             quantization, activation, chain = target
@@ -106,10 +107,22 @@ class _Conversion:
             self.values[last.outputs[0]] = replace(variable, dtype=dtype)
             return variable
         real = tuple(
-            self.emitter.dequantized(value) if isinstance(value, Variable) else value and _as_real(value)
+            value and _as_real(value)
+            if not isinstance(value, Variable)
+            else value
+            if value.dtype in integers.PLAIN
+            else self.emitter.dequantized(value)
             for value in inputs
         )
         return converter.convert(Call(node, opset, real, name, DType.FLOAT32), self.emitter)
+
+    def in_plain_integers(self, call: Call, converter: Converter, narrow: set[DType]) -> Results:
+        """Narrow integers without a scale: computed in int32, and narrow again where the result has the same type."""
+        wide = tuple(value and integers.widened(call, self.emitter, value) for value in call.inputs)
+        found = converter.convert(replace(call, inputs=wide), self.emitter)
+        if len(narrow) > 1 or isinstance(found, tuple) or converter.alike or call.node.op_type == "Cast":
+            return found
+        return integers.narrowed(call, self.emitter, found, *narrow) if found.dtype is DType.INT32 else found
 
     def as_variable(self, value: Value | None) -> Variable:
         """A constant put into the graph, as the numbers it stands for."""
@@ -141,11 +154,27 @@ class _Conversion:
             chain.append(reader)
             name = reader.outputs[0]
             if reader.domain == "" and reader.op_type == "QuantizeLinear":
+                if not has_constant_scale(reader, self.network.constants):
+                    return None
                 return parameters(reader, self.network.constants).on_device(reader)[0], (low, high), chain
             clamp = limits(reader, [self.values.get(each) for each in reader.inputs])
             if clamp is None:
                 return None
             low, high = (min(max(bound, clamp[0]), clamp[1]) for bound in (low, high))
+
+    def is_computed(self, node: Node, value: Variable) -> bool:
+        """Whether a crossing is computed step by step: not by one constant scale, or by another than ``value`` has."""
+        if not 2 <= len(node.inputs) <= 3 or not all(node.inputs[:2]) or set(node.attributes) - {"axis"}:
+            return False
+        if not has_constant_scale(node, self.network.constants):
+            return True
+        found = parameters(node, self.network.constants)
+        plain = integers.PLAIN.get(value.dtype)
+        return (
+            plain is not None
+            and self.emitter.tensor(value).quantization == plain
+            and (found.on_device(node)[0] != plain)
+        )
 
     def crossing(self, node: Node) -> None:
         """QuantizeLinear and DequantizeLinear."""
@@ -154,6 +183,12 @@ class _Conversion:
             raise InputError("lacks its input or output", place=node.place)
         name = node.outputs[0]
         quantises = node.op_type == "QuantizeLinear"
+        if isinstance(value, Variable) and self.is_computed(node, value):
+            inputs = tuple(self.values[each] if each else None for each in node.inputs)
+            real = self.emitter.dequantized(value) if quantises else value
+            call = Call(node, self.network.opset, (real, *inputs[1:]), name, DType.FLOAT32)
+            self.values[name] = (integers.quantize if quantises else integers.dequantize)(call, self.emitter)
+            return
         if isinstance(value, Constant):
             found = parameters(node, self.network.constants, None if quantises else value.data)
             if not quantises:

@@ -15,7 +15,7 @@ from tinyml_plugins.importers.onnx.reading import read_network
 
 @dataclass(frozen=True, kw_only=True)
 class OnnxImporter:
-    """Reads ONNX networks, opset 13 to 28: float32, QDQ and QOperator as onnxruntime writes them, PT2E exports.
+    """Reads ONNX networks, opset 13 to 28: float32, QDQ, QOperator and dynamic ones of onnxruntime, PT2E exports.
 
     The graph rounds once (``Rounding.SINGLE``). onnxruntime rounds once too, halves to even and in float32: given the
     same integers, a layer differs by at most one, and only where the real result lies at a tie.

@@ -8,18 +8,21 @@ from tinyml_core.errors import UnsupportedError
 from tinyml_core.graph.operators import Quantize
 from tinyml_core.graph.tensor import DType, Quantization
 from tinyml_plugins.importers.onnx.converters import CONVERTERS
+from tinyml_plugins.importers.onnx.converters.integers import PLAIN
 from tinyml_plugins.importers.onnx.emission import Emitter
 from tinyml_plugins.importers.onnx.layout import wanted_axes
 from tinyml_plugins.importers.onnx.network import Network, Port
-from tinyml_plugins.importers.onnx.quantization import Parameters, parameters
+from tinyml_plugins.importers.onnx.quantization import Parameters, has_constant_scale, parameters
 from tinyml_plugins.importers.onnx.values import Variable
 
 
 def input_variable(port: Port, network: Network, emitter: Emitter) -> Variable:
     """The variable that ``port`` becomes: integers where all that reads it are quantisers of one kind.
 
+    Integers whose scale nobody tells stand for themselves.
+
     Raises:
-        UnsupportedError: its sizes are not fixed, or it holds integers whose scale nobody tells.
+        UnsupportedError: its sizes are not fixed.
     """
     place = f"input {port.name!r}"
     if port.shape is None:
@@ -42,12 +45,10 @@ def input_variable(port: Port, network: Network, emitter: Emitter) -> Variable:
         if first.dtype == "uint8":
             quantization = Quantization.per_tensor(quantization.scale[0], quantization.zero_point[0] - 128)
         return Variable(emitter.input(port.name, shape, DType.INT8, quantization), DType.FLOAT32, axes)
-    if port.dtype not in (DType.INT8, DType.UINT8):
+    if port.dtype not in PLAIN:
         return Variable(emitter.input(port.name, shape, port.dtype, None), port.dtype, axes)
     known = next((each for each in found if each is not None and each.dtype == port.dtype.value), None)
-    if known is None:
-        raise UnsupportedError("holds integers without a scale", place=place, remedy="give it a DequantizeLinear")
-    quantization = known.quantization
+    quantization = Quantization.per_tensor(1.0, 0) if known is None else known.quantization  # of the file's integers
     handle = emitter.input(port.name, shape, port.dtype, quantization)
     if port.dtype is DType.UINT8:
         signed = Quantization.per_tensor(quantization.scale[0], quantization.zero_point[0] - 128)
@@ -65,8 +66,7 @@ def _parameters_behind(network: Network, name: str) -> Iterator[Parameters | Non
         for node in network.consumers.get(name, ()):
             converter = CONVERTERS.get((node.domain, node.op_type))
             if node.op_type in ("QuantizeLinear", "DequantizeLinear") and name not in node.inputs[1:]:
-                found = parameters(node, network.constants)
-                yield found if found.quantization.axis is None else None
+                yield parameters(node, network.constants) if has_constant_scale(node, network.constants) else None
             elif converter is not None and converter.moves and name not in node.inputs[1:]:
                 waiting += filter(None, node.outputs)
             else:

@@ -14,7 +14,7 @@ from tinyml_core.errors import InputError
 from tinyml_core.graph.tensor import DType
 
 Array = npt.NDArray[Any]
-Attribute = int | float | bytes | tuple[int, ...] | tuple[float, ...] | Array
+Attribute = int | float | bytes | tuple[int, ...] | tuple[float, ...] | tuple[bytes, ...] | Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +60,13 @@ class Node:
         if not isinstance(value, bytes):
             raise self._wrong(name, "a string")
         return value.decode("ascii", "backslashreplace")
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """An attribute that is a list of strings, empty where it is left out."""
+        value = self.attributes.get(name, ())
+        if not isinstance(value, tuple) or not all(isinstance(item, bytes) for item in value):
+            raise self._wrong(name, "a list of strings")
+        return tuple(item.decode("ascii", "backslashreplace")[:80] for item in value if isinstance(item, bytes))
 
     def _wrong(self, name: str, kind: str) -> InputError:
         return InputError(f"attribute {name!r} is not {kind}", place=self.place)

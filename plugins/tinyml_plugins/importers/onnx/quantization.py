@@ -80,6 +80,14 @@ def parameters(node: Node, constants: Mapping[str, Array], integers: Array | Non
     return Parameters(Quantization(_floats(scale), _integers(points), axis % rank), dtype)
 
 
+def has_constant_scale(node: Node, constants: Mapping[str, Array]) -> bool:
+    """Whether a QuantizeLinear or DequantizeLinear of activations has one constant scale and eight bits."""
+    if any(name and name not in constants for name in node.inputs[1:]):
+        return False
+    found = parameters(node, constants)
+    return found.quantization.axis is None and found.dtype in ("int8", "uint8")
+
+
 def quantized(values: Array, chosen: Parameters) -> Array:
     """``values`` as integers: divided in float32 and rounded half to even, as ONNX says."""
     quotient = values.astype(np.float32) / np.float32(chosen.quantization.scale[0])

@@ -10,7 +10,7 @@ from typing import Any
 
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from onnx import AttributeProto, TensorProto
+from onnx import AttributeProto, TensorProto, defs
 
 from tinyml_core.errors import InputError, UnsupportedError
 from tinyml_core.graph.tensor import DType
@@ -23,11 +23,14 @@ LARGEST_FILE = 1 << 26
 """Bytes of a file that are read: thirty times the flash of the largest microcontroller."""
 LONGEST_NAME = 512
 OPSETS = range(13, 29)
+"""An older one is read where each of its operators is defined as in the first of these."""
 DTYPES = {
     TensorProto.FLOAT: DType.FLOAT32, TensorProto.INT8: DType.INT8, TensorProto.UINT8: DType.UINT8,
-    TensorProto.INT32: DType.INT32, TensorProto.INT64: DType.INT64, TensorProto.BOOL: DType.BOOL,
+    TensorProto.INT16: DType.INT16, TensorProto.INT32: DType.INT32, TensorProto.INT64: DType.INT64,
+    TensorProto.BOOL: DType.BOOL,
 }  # fmt: skip
 """Types of inputs and outputs."""
+KNOWN = ", ".join(type_name(code) for code in DTYPES)
 
 
 def read_network(path: Path) -> Network:
@@ -84,12 +87,25 @@ def _opset(model: Any) -> int:  # noqa: ANN401
     versions = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
     if len(versions) != 1:
         raise InputError(f"names {len(versions)} versions of the ONNX operators, not one", place="opset_import")
+    if 0 < versions[0] < OPSETS[0] and all(_unchanged(node, versions[0]) for node in model.graph.node):
+        return OPSETS[0]
     if versions[0] not in OPSETS:
         raise UnsupportedError(
             f"opset {versions[0]} is not known, {OPSETS[0]} to {OPSETS[-1]} are", place="opset_import",
             remedy="convert it: onnx.version_converter.convert_version",
         )  # fmt: skip
     return int(versions[0])
+
+
+def _unchanged(node: Any, version: int) -> bool:  # noqa: ANN401
+    """Whether an operator of an older opset is defined as in the first that is read."""
+    if node.domain not in ("", "ai.onnx"):
+        return False
+    try:
+        then, now = (defs.get_schema(node.op_type, opset).since_version for opset in (version, OPSETS[0]))
+    except defs.SchemaError:
+        return False
+    return bool(then == now)
 
 
 def _text(text: str | bytes) -> str:
@@ -136,6 +152,8 @@ def _attribute(proto: Any, node: Node) -> Attribute:  # noqa: ANN401
             return tuple(int(value) for value in proto.ints)
         case AttributeProto.FLOATS:
             return tuple(float(value) for value in proto.floats)
+        case AttributeProto.STRINGS:
+            return tuple(bytes(value) for value in proto.strings)
         case AttributeProto.TENSOR:
             return read_array(proto.t, f"{node.place}, attribute {printable(proto.name)!r}")
         case AttributeProto.GRAPH | AttributeProto.GRAPHS:
@@ -156,7 +174,7 @@ def _port(value: Any) -> Port:  # noqa: ANN401
     tensor = value.type.tensor_type
     if tensor.elem_type not in DTYPES:
         raise UnsupportedError(
-            f"has elements of type {type_name(tensor.elem_type)}; FLOAT, INT8, UINT8, INT32, INT64 and BOOL are known",
+            f"has elements of type {type_name(tensor.elem_type)}; known are {KNOWN}",
             place=place,
         )
     if not tensor.HasField("shape"):

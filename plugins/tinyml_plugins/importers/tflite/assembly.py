@@ -10,7 +10,7 @@ from tinyml_core.graph.graph import Node
 from tinyml_core.graph.operator import Operator
 from tinyml_core.graph.operators import Reshape
 from tinyml_core.graph.tensor import Array, DType, Quantization, Tensor
-from tinyml_plugins.importers.tflite.schema import Model, OperatorRecord, SubGraph
+from tinyml_plugins.importers.tflite.schema import Model, OperatorRecord, SubGraph, TensorRecord
 from tinyml_plugins.importers.tflite.tensors import convert_tensor
 
 
@@ -33,17 +33,33 @@ class Assembly:
             UnsupportedError: it is of an unknown kind.
         """
         if index not in self._converted:
-            if not 0 <= index < len(self._records):
-                raise InputError(
-                    f"refers to tensor {index}; there are {len(self._records)}", place=self.place,
-                    remedy="get the file again",
-                )  # fmt: skip
-            record, place = self._records[index], f"{self.place}, tensor {index} ({self._names[index]!r})"
+            record, place = self._record(index)
             if record.buffer >= len(self._model.buffers):
                 raise InputError(f"refers to buffer {record.buffer}; there are {len(self._model.buffers)}", place=place)
             buffer = self._model.buffers[record.buffer] if record.buffer else None
             self.update(index, convert_tensor(record, self._names[index], buffer, place))
         return self._converted[index]
+
+    def variable(self, index: int) -> Tensor:
+        """A tensor that keeps its value between inferences, as it is declared; graphs have none.
+
+        Raises:
+            InputError: there is no such tensor, it is damaged or no variable.
+            UnsupportedError: it is of an unknown kind.
+        """
+        record, place = self._record(index)
+        if not record.is_variable:
+            raise InputError("is no variable, but a state", place=place, remedy="convert the network again")
+        return convert_tensor(replace(record, is_variable=False), self._names[index], None, place)
+
+    def _record(self, index: int) -> tuple[TensorRecord, str]:
+        """The record of an index, and how errors name it."""
+        if not 0 <= index < len(self._records):
+            raise InputError(
+                f"refers to tensor {index}; there are {len(self._records)}", place=self.place,
+                remedy="get the file again",
+            )  # fmt: skip
+        return self._records[index], f"{self.place}, tensor {index} ({self._names[index]!r})"
 
     def update(self, index: int, tensor: Tensor) -> None:
         """File ``tensor`` under an index of the file."""
@@ -51,10 +67,18 @@ class Assembly:
 
     def new(self, name: str, shape: Sequence[int], like: Tensor) -> Tensor:
         """A tensor that the file does not have, of type and quantisation of ``like``; ``name`` is made unique."""
+        return self._file(Tensor(name, tuple(shape), like.dtype, like.quantization))
+
+    def constant(self, name: str, data: Array, quantization: Quantization | None) -> Tensor:
+        """A constant that the file does not have; ``name`` is made unique."""
+        return self._file(Tensor(name, data.shape, DType(data.dtype.name), quantization, data))
+
+    def _file(self, tensor: Tensor) -> Tensor:
         taken = {*self._names, *self.tensors}
+        name = tensor.name
         while name in taken:
             name += "_"
-        self.tensors[name] = Tensor(name, tuple(shape), like.dtype, like.quantization)
+        self.tensors[name] = replace(tensor, name=name)
         return self.tensors[name]
 
 

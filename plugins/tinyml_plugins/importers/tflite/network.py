@@ -106,8 +106,8 @@ def _convert_operator(
     for present, what in (
         (record.custom_options or record.large_custom_options_size, "custom options"),
         (record.builtin_options_2_type or record.builtin_options_2, "options of a second kind"),
-        (any(record.mutating_variable_inputs), "inputs that it changes"),
-        (record.intermediates, "intermediate tensors"),
+        (any(record.mutating_variable_inputs) and not entry.keeps_state, "inputs that it changes"),
+        (record.intermediates and not entry.keeps_state, "intermediate tensors"),
     ):
         if present:
             raise call.refuse(f"has {what}, which are not known")

@@ -92,6 +92,13 @@ class ReshapeOptions:
 
 
 @dataclass(frozen=True)
+class BlockOptions:
+    """Of DEPTH_TO_SPACE and SPACE_TO_DEPTH."""
+
+    block_size: int = scalar(INT32)
+
+
+@dataclass(frozen=True)
 class SqueezeOptions:
     """Of SQUEEZE; empty means every axis of size 1."""
 
@@ -245,6 +252,21 @@ class BatchMatMulOptions:
     asymmetric_quantize_inputs: bool = scalar(BOOL, False)
 
 
+@dataclass(frozen=True)
+class UnidirectionalSequenceLSTMOptions:
+    """Of UNIDIRECTIONAL_SEQUENCE_LSTM; ``asymmetric_quantize_inputs`` concerns float inputs on int8 weights only.
+
+    ``proj_clip`` limits a projection.
+    """
+
+    fused_activation: int = scalar(INT8)
+    cell_clip: float = scalar(FLOAT32)
+    proj_clip: float = scalar(FLOAT32)
+    time_major: bool = scalar(BOOL, False)
+    asymmetric_quantize_inputs: bool = scalar(BOOL, False)
+    diagonal_recurrent_tensors: bool = scalar(BOOL, False)
+
+
 OPTIONS_TYPES: dict[type[object], frozenset[int]] = {
     Conv2DOptions: frozenset({1}),
     DepthwiseConv2DOptions: frozenset({2}),
@@ -255,6 +277,7 @@ OPTIONS_TYPES: dict[type[object], frozenset[int]] = {
     AddOptions: frozenset({11}),
     ActivationOptions: frozenset({12, 21, 29}),
     ResizeBilinearOptions: frozenset({15}),
+    BlockOptions: frozenset({19, 94}),
     ReshapeOptions: frozenset({17}),
     GatherOptions: frozenset({23}),
     ReducerOptions: frozenset({27}),
@@ -268,6 +291,7 @@ OPTIONS_TYPES: dict[type[object], frozenset[int]] = {
     ShapeOptions: frozenset({55}),
     PackOptions: frozenset({59}),
     UnpackOptions: frozenset({64}),
+    UnidirectionalSequenceLSTMOptions: frozenset({71}),
     ResizeNearestOptions: frozenset({74}),
     LeakyReluOptions: frozenset({75}),
     MirrorPadOptions: frozenset({77}),

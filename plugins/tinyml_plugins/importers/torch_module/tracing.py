@@ -6,9 +6,11 @@ import copy
 
 import torch
 from torch import Tensor, nn
-from torch.export import ExportedProgram, export
+from torch.export import ExportedProgram, default_decompositions, export
+from torch.export.decomp_utils import CustomDecompTable
 
 from tinyml_core.errors import InputError, UnsupportedError
+from tinyml_plugins.importers.torch_module.operators import OPERATORS
 
 
 def trace(module: object, example: object) -> ExportedProgram:
@@ -26,7 +28,7 @@ def trace(module: object, example: object) -> ExportedProgram:
     inputs = tuple(_first_sample(part, index) for index, part in enumerate(parts))
     try:
         evaluated = copy.deepcopy(module).cpu().eval()
-        program: ExportedProgram = export(evaluated, inputs, strict=False).run_decompositions({})
+        program: ExportedProgram = export(evaluated, inputs, strict=False).run_decompositions(_decompositions())
     except Exception as error:  # what tracing raises depends on the module, whose own code runs
         reason = str(error).strip().splitlines() or [""]
         raise UnsupportedError(
@@ -34,6 +36,15 @@ def trace(module: object, example: object) -> ExportedProgram:
             remedy="give an example of the right shape, and avoid control flow that depends on values",
         ) from error
     return program
+
+
+def _decompositions() -> CustomDecompTable:
+    """PyTorch's decompositions of everything that is not converted as it is."""
+    table = default_decompositions()
+    for operator in list(table.keys()):  # type: ignore[no-untyped-call]
+        if str(operator).removeprefix("aten.") in OPERATORS:
+            table.pop(operator)  # type: ignore[no-untyped-call]
+    return table
 
 
 def _first_sample(part: object, index: int) -> Tensor:

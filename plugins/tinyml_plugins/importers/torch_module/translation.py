@@ -13,7 +13,9 @@ from torch.export.graph_signature import InputKind, OutputKind, TensorArgument
 from tinyml_core.errors import UnsupportedError
 from tinyml_core.graph.tensor import DType
 from tinyml_plugins.importers.onnx.network import Array, Network, Node, Port
+from tinyml_plugins.importers.torch_module.folding import computed, is_constant
 from tinyml_plugins.importers.torch_module.operators import OPERATORS, OPSET, Call, Step, shape_of
+from tinyml_plugins.importers.torch_module.operators.call import TYPES, Part, Result
 
 
 def translate(program: ExportedProgram, name: str) -> Network:
@@ -33,8 +35,15 @@ def translate(program: ExportedProgram, name: str) -> Network:
             inputs.append(_port(value, "input"))
         elif value is not None and value.users:
             constants[value.name] = _constant(program, spec.target, value.name)
-    calls = [node for node in program.graph.nodes if node.op not in ("placeholder", "output")]
-    nodes = [_node(node, constants) for node in calls if node.users]  # assertions have none
+    nodes: list[Node] = []
+    several: set[str] = set()
+    for node in program.graph.nodes:
+        if node.op in ("placeholder", "output") or not node.users:  # assertions have none
+            continue
+        if is_constant(node, constants):
+            constants[node.name] = computed(node, constants)
+        else:
+            _Writer(node, nodes, constants, several).write()
     return Network(name, OPSET, tuple(nodes), tuple(inputs), _outputs(program, values), constants)
 
 
@@ -52,9 +61,10 @@ def _outputs(program: ExportedProgram, values: dict[str, fx.Node]) -> tuple[Port
 
 
 def _port(value: fx.Node, what: str) -> Port:
-    if value.meta["val"].dtype is not torch.float32:
-        raise UnsupportedError(f"has type {value.meta['val'].dtype}", place=f"{what} {value.name!r}")
-    return Port(value.name, DType.FLOAT32, shape_of(value))
+    dtype = value.meta["val"].dtype
+    if dtype not in TYPES:
+        raise UnsupportedError(f"has type {dtype}", place=f"{what} {value.name!r}")
+    return Port(value.name, DType(str(dtype).removeprefix("torch.")), shape_of(value))
 
 
 def _constant(program: ExportedProgram, target: str | None, name: str) -> Array:
@@ -65,31 +75,75 @@ def _constant(program: ExportedProgram, target: str | None, name: str) -> Array:
     return np.asarray(data.float() if data.is_floating_point() else data)
 
 
-def _node(node: fx.Node, constants: dict[str, Array]) -> Node:
-    step = _step(node)
-    names = []
-    for index, value in enumerate(step.inputs):
-        if isinstance(value, np.ndarray):
-            names.append(f"{node.name}/{index}")
-            constants[names[-1]] = value
+class _Writer:
+    """Writes the nodes of one call; ``several`` are the calls with more than one result."""
+
+    def __init__(
+        self, node: fx.Node, nodes: list[Node], constants: dict[str, Array], several: set[str]
+    ) -> None:  # fmt: skip
+        self.node, self.nodes, self.constants, self.several = node, nodes, constants, several
+        self.written: dict[int, tuple[str, ...]] = {}
+        self.count = 0
+
+    def write(self) -> None:
+        """Everything that the call becomes; its results are called as the call, or have their number behind that."""
+        name, found = self.node.name, self._converted()
+        if isinstance(found, np.ndarray):
+            self.constants[name] = found
+        elif isinstance(found, tuple):
+            self.several.add(name)
+            wanted = {user.args[1] for user in self.node.users if user.target is operator.getitem}
+            for index, step in enumerate(found):
+                if index in wanted:
+                    self._step(step, (f"{name}.{index}",))
+        elif found.outputs > 1:
+            self.several.add(name)
+            self._step(found, tuple(f"{name}.{index}" for index in range(found.outputs)))
         else:
-            names.append("" if value is None else value.name)
-    return Node(step.op_type, "", node.name, tuple(names), (node.name,), step.attributes)
+            self._step(found, (name,))
 
+    def _step(self, step: Step, outputs: tuple[str, ...]) -> None:
+        names = []
+        for value in step.inputs:
+            if isinstance(value, Step):
+                names.append(self._inner(value))
+            elif isinstance(value, Part):
+                names.append(self._inner(value.step, value.index))
+            elif isinstance(value, np.ndarray):
+                names.append(self._fresh())
+                self.constants[names[-1]] = value
+            else:
+                names.append("" if value is None else value.name)
+        self.nodes.append(Node(step.op_type, "", self.node.name, tuple(names), outputs, step.attributes))
 
-def _step(node: fx.Node) -> Step:
-    target = node.target
-    if target is operator.getitem and node.args[1] == 0 and isinstance(node.args[0], fx.Node):
-        return Step("Identity", (node.args[0],))  # the first of an operator's results is the one that is converted
-    rule = OPERATORS.get(str(target).removeprefix("aten."))
-    if rule is None or not isinstance(target, torch._ops.OpOverload):
-        raise UnsupportedError(
-            f"operator {target} is not known", place=f"node {node.name!r}",
-            remedy="write it in other operators",
-        )  # fmt: skip
-    arguments = {}
-    for index, argument in enumerate(target._schema.arguments):
-        default = argument.default_value if argument.has_default_value() else None
-        given = node.args[index] if index < len(node.args) else node.kwargs.get(argument.name, default)
-        arguments[argument.name] = given
-    return rule(Call(node, arguments))
+    def _inner(self, step: Step, index: int = 0) -> str:
+        """The name of what a step inside of another computes, once however often it is used."""
+        if id(step) not in self.written:
+            names = tuple(self._fresh() for _ in range(step.outputs))
+            self._step(step, names)
+            self.written[id(step)] = names
+        return self.written[id(step)][index]
+
+    def _fresh(self) -> str:
+        self.count += 1
+        return f"{self.node.name}/{self.count}"
+
+    def _converted(self) -> Step | Array | tuple[Step, ...]:
+        node, target = self.node, self.node.target
+        if target is operator.getitem and isinstance(node.args[0], fx.Node):
+            source, index = node.args[0].name, node.args[1]
+            if source in self.several:
+                return Step("Identity", (Result(f"{source}.{index}"),))
+            if index == 0:  # the first of an operator's results is the one that is converted
+                return Step("Identity", (node.args[0],))
+        rule = OPERATORS.get(str(target).removeprefix("aten."))
+        if rule is None or not isinstance(target, torch._ops.OpOverload):
+            raise UnsupportedError(
+                f"operator {target} is not known", place=f"node {node.name!r}", remedy="write it in other operators"
+            )
+        arguments = {}
+        for index, argument in enumerate(target._schema.arguments):
+            default = argument.default_value if argument.has_default_value() else None
+            given = node.args[index] if index < len(node.args) else node.kwargs.get(argument.name, default)
+            arguments[argument.name] = given
+        return rule(Call(node, arguments, self.constants))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from tinyml_plugins.importers.onnx.converters import (
     arrangement,
     elementwise,
+    integers,
     linear,
     movement,
     normalisation,
     pointwise,
     pooling,
     products,
+    recurrent,
     reduction,
     resizing,
     transposed,
@@ -22,6 +24,7 @@ _POOL = names("auto_pad ceil_mode count_include_pad dilations kernel_shape pads 
 _AXES = names("axes keepdims noop_with_empty_axes")
 _ARG = names("axis keepdims select_last_index")
 _TRANSPOSED = names("auto_pad dilations group kernel_shape output_padding output_shape pads strides")
+_RECURRENT = "activation_alpha activation_beta activations clip direction hidden_size layout"
 _RESIZE = names(
     "antialias axes coordinate_transformation_mode cubic_coeff_a exclude_outside extrapolation_value "
     "keep_aspect_ratio_policy mode nearest_mode"
@@ -57,11 +60,17 @@ STANDARD: dict[str, Converter] = {
     "Conv": Converter(
         one_or_two(linear.convolution), 2, 3, names("auto_pad dilations group kernel_shape pads strides"), operands=2
     ),
+    "ConvInteger": Converter(
+        integers.convolution_integer, 2, 4, names("auto_pad dilations group kernel_shape pads strides"), integers=real,
+        raw=True,
+    ),
     "ConvTranspose": Converter(one_or_two(transposed.transposed_convolution), 2, 3, _TRANSPOSED, integers=real),
     "DepthToSpace": Converter(arrangement.depth_to_space, 1, 1, names("blocksize mode"), moves=True),
     "Dropout": Converter(movement.dropout, 1, 3, names("seed"), moves=True),
+    "DynamicQuantizeLinear": Converter(integers.dynamic_quantize, 1, 1, integers=real, raw=True),
     "Expand": Converter(arrangement.expand, 2, 2, moves=True),
     "Flatten": Converter(movement.flatten, 1, 1, names("axis"), moves=True),
+    "GRU": Converter(recurrent.gru, 3, 6, names(f"{_RECURRENT} linear_before_reset"), integers=real),
     "Gather": Converter(arrangement.gather, 2, 2, names("axis"), operands=2, integers=real),
     "Gelu": Converter(pointwise.gelu, 1, 1, names("approximate"), clamps=False),
     "Gemm": Converter(products.gemm, 2, 3, names("alpha beta transA transB"), operands=2),
@@ -71,12 +80,14 @@ STANDARD: dict[str, Converter] = {
     "InstanceNormalization": Converter(
         normalisation.instance_normalization, 3, 3, names("epsilon"), integers=real
     ),
+    "LSTM": Converter(recurrent.lstm, 3, 8, names(f"{_RECURRENT} input_forget"), integers=real),
     "LayerNormalization": Converter(
         normalisation.layer_normalization, 2, 3, names("axis epsilon stash_type"), integers=real
     ),
     "LogSoftmax": Converter(normalisation.log_softmax, 1, 1, names("axis"), integers=real),
     "LpNormalization": Converter(normalisation.lp_normalization, 1, 1, names("axis p"), integers=real),
     "MatMul": Converter(products.matmul, 2, 2, operands=2),
+    "MatMulInteger": Converter(integers.matmul_integer, 2, 4, operands=2, integers=real, raw=True),
     "Max": Converter(pointwise.extremum("maximum"), 1, ANY, operands=ANY, clamps=False),
     "MaxPool": Converter(
         one_or_two(pooling.max_pool), 1, 1,
@@ -91,6 +102,7 @@ STANDARD: dict[str, Converter] = {
     "RMSNormalization": Converter(
         normalisation.rms_normalization, 2, 2, names("axis epsilon stash_type"), integers=real
     ),
+    "RNN": Converter(recurrent.rnn, 3, 6, names(_RECURRENT), integers=real),
     "ReduceMean": Converter(reduction.mean, 1, 2, _AXES, clamps=False),
     "Relu": Converter(elementwise.clip, 1, 1),
     "Reshape": Converter(movement.reshape, 2, 2, names("allowzero"), moves=True),

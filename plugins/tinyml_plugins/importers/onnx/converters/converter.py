@@ -21,7 +21,8 @@ class Converter:
     The first ``operands`` inputs are computed with, the others only tell how; ``least`` and ``most`` bound the number
     of inputs. ``moves``: elements are only moved, so they stay in the quantisation they have. ``integers`` says for
     which quantisations of the result an integer form exists, ``clamps`` whether that form may limit its result too.
-    ``alike``: the inputs behind the operands tell nothing but their type. Attributes not named here are refused.
+    ``alike``: the inputs behind the operands tell nothing but their type. ``raw``: integers without a scale are
+    taken as they are. Attributes not named here are refused.
     """
 
     convert: Callable[[Call, Emitter], Results]
@@ -33,6 +34,7 @@ class Converter:
     integers: Callable[[Quantization], bool] = lambda quantization: True
     clamps: bool = True
     alike: bool = False
+    raw: bool = False
 
 
 def names(text: str) -> frozenset[str]:

@@ -40,5 +40,6 @@ def _widened(name: str, value: Attribute) -> Attribute:
     if isinstance(value, tuple) and name in FIRST:
         return (FIRST[name], *value)
     if isinstance(value, tuple) and name == "pads" and len(value) == 2:
-        return (0, value[0], 0, value[1])
+        first, last = value
+        return (0, first, 0, last) if isinstance(first, int) and isinstance(last, int) else value
     return value

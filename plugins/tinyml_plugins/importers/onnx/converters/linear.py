@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tinyml_core.errors import InputError
-from tinyml_core.graph.operators import Conv2D, DepthwiseConv2D, FullyConnected
+from tinyml_core.graph.operators import Concat, Conv2D, DepthwiseConv2D, FullyConnected, Split
 from tinyml_core.graph.tensor import DType, Quantization
 from tinyml_plugins.importers.onnx.converters.bias import integer_bias
-from tinyml_plugins.importers.onnx.converters.geometry import window
+from tinyml_plugins.importers.onnx.converters.geometry import Sliding, window
 from tinyml_plugins.importers.onnx.emission import Call, Emitter
 from tinyml_plugins.importers.onnx.network import Array
 from tinyml_plugins.importers.onnx.values import NHWC, Constant, Variable
+
+MOST_GROUPS = 1024
+"""Groups of one convolution: each becomes a node."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,15 @@ class _Weights:
             return None
         return Quantization(self.scale, (0,) * len(self.scale), axis if len(self.scale) > 1 else None)
 
+    def part(self, first: int, count: int) -> _Weights:
+        """The filters from ``first`` on."""
+        chosen = slice(first, first + count)
+        scale = self.scale if self.scale is None or len(self.scale) == 1 else self.scale[chosen]
+        return _Weights(f"{self.name}/{first}", self.data[chosen], scale)
+
 
 def convolution(call: Call, emitter: Emitter) -> Variable:
-    """Conv: group 1, or as many groups as input channels."""
+    """Conv: dense, depthwise, or in groups that are convolved one by one."""
     node = call.node
     weights = _weights(call, 1, 4, 0)
     image = emitter.image(call)
@@ -48,11 +57,40 @@ def convolution(call: Call, emitter: Emitter) -> Variable:
     elif groups == channels and depth == 1:
         arranged, axis, kind = weights.data.transpose(1, 2, 3, 0), 3, DepthwiseConv2D
     else:
-        raise call.unsupported(f"has {groups} groups of {depth} channels; one group, or one per channel, is known")
+        if groups < 1 or groups * depth != channels or out % groups:
+            raise InputError(f"has {groups} groups of {depth} of {channels} channels, {out} filters", place=node.place)
+        return _grouped(call, emitter, image, weights, groups, sliding)
     op = kind(stride=sliding.stride, padding=sliding.padding, dilation=sliding.dilation, activation=call.activation)
     inputs = [image, emitter.constant(weights.name, arranged, weights.quantization(axis))]
     inputs += _bias(call, emitter, image, weights, out)
     return emitter.emit(call, op, inputs, NHWC)
+
+
+def _grouped(
+    call: Call, emitter: Emitter, image: str, weights: _Weights, groups: int, sliding: Sliding
+) -> Variable:  # fmt: skip
+    """Each group's channels convolved with its filters: the same sums, so the same numbers."""
+    if groups > MOST_GROUPS:
+        raise call.unsupported(f"has {groups} groups; up to {MOST_GROUPS} are known")
+    out, depth = weights.data.shape[:2]
+    filters = out // groups
+    given = call.optional(2)
+    real = None if given is None else _channels(call, given, out)
+    tensor = emitter.builder.tensor(image)
+    cut = replace(call, name=f"{call.name}/split", quantization=tensor.quantization)
+    parts = emitter.emit_all(cut, Split(3, (depth,) * groups), [image], NHWC)
+    op = Conv2D(
+        stride=sliding.stride, padding=sliding.padding, dilation=sliding.dilation, activation=call.activation
+    )  # fmt: skip
+    results = []
+    for group, part in enumerate(parts):
+        own = weights.part(group * filters, filters)
+        bias = None if real is None else Constant(f"{call.name}/bias{group}", real[group * filters :][:filters])
+        single = replace(call, name=f"{call.name}/{group}", inputs=(part, call.inputs[1], bias))
+        inputs = [part.handle, emitter.constant(own.name, own.data.transpose(0, 2, 3, 1), own.quantization(0))]
+        inputs += _bias(single, emitter, part.handle, own, filters)
+        results.append(emitter.emit(single, op, inputs, NHWC).handle)
+    return emitter.emit(call, Concat(axis=3), results, NHWC)
 
 
 def dense_gemm(call: Call, emitter: Emitter) -> Variable:

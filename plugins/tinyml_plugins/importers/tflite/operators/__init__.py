@@ -12,12 +12,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tinyml_core.graph.operators import RELU, RELU6
 from tinyml_core.graph.tensor import DType
 from tinyml_plugins.importers.tflite.assembly import Call
-from tinyml_plugins.importers.tflite.operators import arrangement, elementwise, matrix, movement, pointwise, window
+from tinyml_plugins.importers.tflite.operators import (
+    arrangement,
+    blocks,
+    elementwise,
+    matrix,
+    movement,
+    pointwise,
+    recurrent,
+    window,
+)
 from tinyml_plugins.importers.tflite.options import (
     ActivationOptions,
     AddOptions,
     ArgOptions,
     BatchMatMulOptions,
+    BlockOptions,
     CastOptions,
     ConcatenationOptions,
     Conv2DOptions,
@@ -41,6 +51,7 @@ from tinyml_plugins.importers.tflite.options import (
     StridedSliceOptions,
     SubOptions,
     TransposeConvOptions,
+    UnidirectionalSequenceLSTMOptions,
     UnpackOptions,
 )
 
@@ -58,7 +69,8 @@ PAIR = (2, 2)
 class Entry(NamedTuple):
     """One operator: ``types`` that its first input may have, ``arity`` the least and greatest number of inputs.
 
-    ``reads``: how many leading inputs it computes from; others only repeat what the output declares.
+    ``reads``: how many leading inputs it computes from; others only repeat what the output declares. ``keeps_state``:
+    some inputs are variables that it changes, and it names tensors for what it computes in between.
     """
 
     convert: Callable[[Call, Any], None]
@@ -68,6 +80,7 @@ class Entry(NamedTuple):
     types: frozenset[DType] = ARITHMETIC
     reads: int | None = None
     many_outputs: bool = False
+    keeps_state: bool = False
 
 
 OPERATORS: dict[str, Entry] = {
@@ -77,6 +90,7 @@ OPERATORS: dict[str, Entry] = {
     "ARG_MIN": Entry(pointwise.arg(least=True), 3, ArgOptions, PAIR),
     "AVERAGE_POOL_2D": Entry(window.average_pool2d, 3, Pool2DOptions),
     "BATCH_MATMUL": Entry(matrix.batch_matmul, 4, BatchMatMulOptions, PAIR),
+    "BATCH_TO_SPACE_ND": Entry(blocks.batch_to_space, 4, arity=(3, 3)),
     "BROADCAST_TO": Entry(arrangement.broadcast_to, 3, arity=PAIR, types=ANY),
     "CAST": Entry(pointwise.cast, 6, CastOptions, types=ANY),
     "CEIL": Entry(pointwise.unary("ceil"), 1),
@@ -84,6 +98,7 @@ OPERATORS: dict[str, Entry] = {
     "CONV_2D": Entry(window.conv2d, 8, Conv2DOptions, (2, 3)),
     "COS": Entry(pointwise.unary("cos"), 1),
     "DEPTHWISE_CONV_2D": Entry(window.depthwise_conv2d, 7, DepthwiseConv2DOptions, (2, 3)),
+    "DEPTH_TO_SPACE": Entry(blocks.depth_to_space, 2, BlockOptions),
     "DEQUANTIZE": Entry(elementwise.dequantize, 6, types=ANY),
     "DIV": Entry(pointwise.arithmetic("divide"), 2, ActivationOptions, PAIR),
     "ELU": Entry(pointwise.elu, 1),
@@ -130,6 +145,7 @@ OPERATORS: dict[str, Entry] = {
     "RESHAPE": Entry(movement.reshape, 1, ReshapeOptions, (1, 2), ANY, reads=1),
     "RESIZE_BILINEAR": Entry(arrangement.resize("bilinear"), 4, ResizeBilinearOptions, PAIR),
     "RESIZE_NEAREST_NEIGHBOR": Entry(arrangement.resize("nearest"), 4, ResizeNearestOptions, PAIR),
+    "REVERSE_V2": Entry(blocks.reverse, 3, arity=PAIR, types=ANY),
     "ROUND": Entry(pointwise.unary("round"), 1),
     "RSQRT": Entry(pointwise.unary("rsqrt"), 2),
     "SELECT": Entry(pointwise.select, 4, arity=(3, 3), types=LOGIC),
@@ -138,9 +154,12 @@ OPERATORS: dict[str, Entry] = {
     "SIN": Entry(pointwise.unary("sin"), 1),
     "SLICE": Entry(arrangement.slice_, 6, arity=(3, 3), types=ANY),
     "SOFTMAX": Entry(elementwise.softmax, 3, SoftmaxOptions),
+    "SPACE_TO_BATCH_ND": Entry(blocks.space_to_batch, 4, arity=(3, 3)),
+    "SPACE_TO_DEPTH": Entry(blocks.space_to_depth, 2, BlockOptions),
     "SPLIT": Entry(arrangement.split, 4, SplitOptions, PAIR, ANY, many_outputs=True),
     "SPLIT_V": Entry(arrangement.split_v, 2, SplitOptions, (3, 3), ANY, many_outputs=True),
     "SQRT": Entry(pointwise.unary("sqrt"), 1),
+    "SQUARED_DIFFERENCE": Entry(pointwise.binary("squared_difference"), 2, arity=PAIR),
     "SQUEEZE": Entry(movement.squeeze, 2, SqueezeOptions, types=ANY),
     "STRIDED_SLICE": Entry(arrangement.strided_slice, 8, StridedSliceOptions, (4, 4), ANY),
     "SUB": Entry(pointwise.arithmetic("subtract"), 5, SubOptions, PAIR),
@@ -149,6 +168,14 @@ OPERATORS: dict[str, Entry] = {
     "TILE": Entry(arrangement.tile, 3, arity=PAIR, types=ANY),
     "TRANSPOSE": Entry(movement.transpose, 6, arity=PAIR, types=ANY),
     "TRANSPOSE_CONV": Entry(matrix.transpose_conv, 5, TransposeConvOptions, (3, 4), ANY),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": Entry(
+        recurrent.unidirectional_sequence_lstm,
+        4,
+        UnidirectionalSequenceLSTMOptions,
+        (20, 24),
+        frozenset({DType.FLOAT32, DType.INT8}),
+        keeps_state=True,
+    ),
     "UNPACK": Entry(arrangement.unpack, 4, UnpackOptions, types=ANY, many_outputs=True),
 }
 """Every operator this importer converts, by the schema's name."""

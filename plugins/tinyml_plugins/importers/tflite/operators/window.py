@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TypedDict
 
 from tinyml_core.graph.operators import (
@@ -11,12 +12,14 @@ from tinyml_core.graph.operators import (
     RELU6,
     Activation,
     AveragePool2D,
+    Concat,
     Conv2D,
     DepthwiseConv2D,
     FullyConnected,
     MaxPool2D,
+    Split,
 )
-from tinyml_core.graph.tensor import DType, Tensor
+from tinyml_core.graph.tensor import DType, Quantization, Tensor
 from tinyml_plugins.importers.tflite.assembly import Call
 from tinyml_plugins.importers.tflite.options import (
     Conv2DOptions,
@@ -29,6 +32,8 @@ from tinyml_plugins.importers.tflite.schema import TYPE_NAMES
 SAME, VALID = 0, 1
 ACTIVATIONS: tuple[Activation, ...] = (IDENTITY, RELU, (-1.0, 1.0), RELU6)
 """Fused activations, by number; those after them are no clamps."""
+MOST_GROUPS = 1024
+"""Groups of one convolution: each becomes a node."""
 LATER_ACTIVATIONS = {4: "TANH", 5: "SIGN_BIT"}
 BIAS_TYPES = {DType.INT8: DType.INT32, DType.INT16: DType.INT64, DType.FLOAT32: DType.FLOAT32}
 """Type of the accumulator, by that of the activations; int16 networks may have an int32 bias too."""
@@ -74,12 +79,47 @@ def geometry(
 
 
 def conv2d(call: Call, options: Conv2DOptions) -> None:
-    """CONV_2D, weights OHWI."""
+    """CONV_2D, weights OHWI; with filters of fewer channels than the image has, in groups, one by one."""
     operands = linear_operands(call, (0, 1, 2), axis=0, rank=4, bias_type=options.quantized_bias_type)
     image, weights = operands[:2]
-    if len(image.shape) == 4 and image.shape[3] != weights.shape[3]:
-        raise call.refuse(f"is grouped: {image.shape[3]} input channels, filters of {weights.shape[3]}")
-    call.emit(Conv2D(**geometry(call, options, (weights.shape[1], weights.shape[2]))), *operands)
+    op = Conv2D(**geometry(call, options, (weights.shape[1], weights.shape[2])))
+    if image.shape[3] == weights.shape[3]:
+        call.emit(op, *operands)
+    else:
+        _grouped(call, op, operands)
+
+
+def _grouped(call: Call, op: Conv2D, operands: list[Tensor]) -> None:
+    image, weights = operands[:2]
+    depth = weights.shape[3]
+    groups, rest = divmod(image.shape[3], max(depth, 1))
+    if depth < 1 or rest or groups < 1 or weights.shape[0] % groups or any(t.data is None for t in operands[1:]):
+        raise call.refuse(
+            f"has {image.shape[3]} input channels, {weights.shape[0]} filters of {depth}, which make no groups,"
+            " or computes its filters"
+        )
+    if groups > MOST_GROUPS:
+        raise call.refuse(f"has {groups} groups; up to {MOST_GROUPS} are known")
+    filters, output = weights.shape[0] // groups, call.output
+    parts = [call.assembly.new(f"{image.name}_group{g}", (*image.shape[:3], depth), image) for g in range(groups)]
+    call.emit(Split(3, (depth,) * groups), image, outputs=parts, part="_split")
+    results = []
+    for group, part in enumerate(parts):
+        own = [_filters(call, tensor, slice(group * filters, (group + 1) * filters)) for tensor in operands[1:]]
+        results.append(call.assembly.new(f"{output.name}_group{group}", (*output.shape[:3], filters), output))
+        call.emit(op, part, *own, outputs=results[-1:], part=f"_group{group}")
+    call.emit(Concat(axis=3), *results, part="_join")
+
+
+def _filters(call: Call, tensor: Tensor, chosen: slice) -> Tensor:
+    """Some filters of constant weights, or their biases."""
+    assert tensor.data is not None
+    data, quantization, tensors = tensor.data[chosen], tensor.quantization, call.assembly.tensors
+    if quantization is not None and quantization.axis is not None:
+        quantization = Quantization(quantization.scale[chosen], quantization.zero_point[chosen], quantization.axis)
+    name = call.assembly.new(f"{tensor.name}_{chosen.start}", data.shape, tensor).name
+    tensors[name] = replace(tensor, name=name, shape=data.shape, data=data, quantization=quantization)
+    return tensors[name]
 
 
 def depthwise_conv2d(call: Call, options: DepthwiseConv2DOptions) -> None:

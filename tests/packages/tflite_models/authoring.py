@@ -5,7 +5,9 @@ from pathlib import Path
 import flatbuffers
 import numpy as np
 
-from tests.arithmetic.tflite_writer import runtime, schema  # noqa: TID251
+from tflite_models.writer import runtime, schema
+from tinyml_core.arithmetic.executor import execute
+from tinyml_core.graph import DType
 from tinyml_plugins.importers.tflite.importer import TfliteImporter
 
 FLOAT32, FLOAT16, INT32, UINT8, INT64, BOOL, INT16, INT8, INT4 = 0, 1, 2, 3, 4, 6, 7, 9, 17
@@ -111,3 +113,28 @@ def convolution(
         dilationHFactor=dilation[0], dilationWFactor=dilation[1], **options,
     )  # fmt: skip
     return author.outputs(output), operator
+
+
+def agrees(author, folder):
+    """Whether importer and executor compute what TensorFlow Lite Micro does; returns the graph."""
+    rng = np.random.default_rng(5)
+    graph = author.graph(folder)
+    interpreter = author.interpreter()
+    for _ in range(3):
+        values = {}
+        for index, name in enumerate(graph.inputs):
+            tensor = graph.tensors[name]
+            if tensor.dtype is DType.FLOAT32:
+                values[name] = rng.normal(0, 1, tensor.shape).astype(np.float32)
+            else:
+                values[name] = rng.integers(-128, 128, tensor.shape).astype(tensor.dtype.numpy)
+            interpreter.set_input(values[name], index)
+        interpreter.invoke()
+        got = execute(graph, values)
+        for index, name in enumerate(graph.outputs):
+            expected = interpreter.get_output(index)
+            if expected.dtype == np.float32:
+                np.testing.assert_allclose(got[name], expected, rtol=1e-5, atol=1e-5)
+            else:
+                np.testing.assert_array_equal(got[name], expected)
+    return graph

@@ -52,7 +52,7 @@ class NotExpressible(Exception):
 
 
 ACTIVATIONS = {IDENTITY: 0, RELU: 1, (-1.0, 1.0): 2, RELU6: 3}
-TYPES = {DType.FLOAT32: 0, DType.INT32: 2, DType.BOOL: 6, DType.INT8: 9}
+TYPES = {DType.FLOAT32: 0, DType.INT32: 2, DType.INT64: 4, DType.BOOL: 6, DType.INT16: 7, DType.INT8: 9}
 SAME, VALID = 0, 1
 UNARY = {
     "abs": ("ABS", "AbsOptions"),
@@ -75,6 +75,7 @@ BINARY = {
     "multiply": ("MUL", "MulOptions"),
     "not_equal": ("NOT_EQUAL", "NotEqualOptions"),
     "prelu": ("PRELU", None),
+    "squared_difference": ("SQUARED_DIFFERENCE", "SquaredDifferenceOptions"),
     "subtract": ("SUB", "SubOptions"),
 }
 """Operators that TensorFlow Lite Micro has int8 kernels for, with their options."""
@@ -234,9 +235,7 @@ class _Writer:
                 options = schema.TransposeConvOptionsT()
                 options.strideH, options.strideW = op.stride
                 options.fusedActivationFunction = activation(op)
-                options.padding = SAME if op.padding == same_padding(op.size, weights.shape[1:3], op.stride) else VALID
-                if options.padding == VALID and op.padding != (0, 0):
-                    raise NotExpressible(f"{op}")
+                options.padding = transposed_padding(op, source, weights.shape[1:3])
                 image, *constants = inputs
                 operands = [self.constant(target.shape), constants[0], image, *constants[1:]]
                 self.operator("TRANSPOSE_CONV", operands, outputs, options, "TransposeConvOptions")
@@ -337,6 +336,17 @@ def same_padding(size, kernel, stride):
         max((math.ceil(n / step) - 1) * step + taps - n, 0) // 2
         for n, taps, step in zip(size, kernel, stride, strict=True)
     )
+
+
+def transposed_padding(op, source, kernel):
+    """SAME or VALID where one of them means the size and padding of the transposed convolution ``op``."""
+    sizes = list(zip(source.shape[1:3], op.size, kernel, op.stride, strict=True))
+    if op.padding == (0, 0) and all((out - taps) // step + 1 == n for n, out, taps, step in sizes):
+        return VALID
+    same = op.padding == same_padding(op.size, kernel, op.stride)
+    if not same or any(math.ceil(out / step) != n for n, out, _, step in sizes):
+        raise NotExpressible(f"{op}")
+    return SAME
 
 
 def implied_padding(source, op, kernel):
