@@ -13,7 +13,7 @@ from typing import Any
 import flatbuffers
 import numpy as np
 
-from tests.arithmetic.tflite_writer import NotExpressible, schema, to_tflite  # noqa: TID251
+from tflite_models.writer import NotExpressible, schema, to_tflite
 from tinyml_core.graph import Rounding
 from tinyml_core.testing.mutations import Mutation
 from tinyml_core.testing.random_graphs import choose_from, random_graph
