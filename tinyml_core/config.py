@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -62,6 +62,12 @@ class SearchSection(_Section):
         default_factory=lambda: {"sram_bytes": 4e3, "flash_bytes": 48e3, "macs": 250e3},
         description="greatest value of each cost a network may have",
     )
+    objectives: tuple[str, ...] | None = Field(
+        default=None,
+        strict=False,
+        description="costs kept low beside the accuracy: told as a Pareto front, and minimised by strategies such as "
+        "nsga2; the limited ones by default",
+    )
 
 
 class CompileSection(_Section):
@@ -71,6 +77,9 @@ class CompileSection(_Section):
     toolchain: Choice | None = Field(default=None, description="the first usable one by default: zig, then gcc")
     runner: Choice = Reference(name="unicorn")
     objective: Literal["latency", "sram"] = "latency"
+    input_mode: Literal["resident", "rows"] = Field(
+        default="resident", description="whether the input lies in memory as a whole or is pushed row by row"
+    )
     rounding: Literal["tflite", "single"] | None = Field(default=None, description="the graph's own by default")
     sram: int | None = Field(default=None, ge=1, description="bytes the network may use; the region's size by default")
     region: str | None = Field(default=None, description="memory region of the arena; the largest SRAM by default")
@@ -78,6 +87,14 @@ class CompileSection(_Section):
         default="model", pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$", description="starts every public C name"
     )
     without: tuple[str, ...] = Field(default=(), strict=False, description="passes left out, see: tinyml passes")
+
+
+class CompileComponents(_Section):
+    """What ``tinyml compile`` works with, each with options that ``--set`` reaches."""
+
+    generator: Choice = Reference(name="tinyengine")
+    toolchain: Choice | None = Field(default=None, description="the first usable one by default: zig, then gcc")
+    quantizer: Choice = Field(default=Reference(name="ptq"), description="of a float network, where it is calibrated")
 
 
 class PluginSection(_Section):
@@ -113,15 +130,32 @@ def read_project(path: Path | None, overrides: Sequence[tuple[str, str]] = ()) -
         data = {}
     if not isinstance(data, dict):
         raise InputError("holds no settings, but a list or a single value", place=place, remedy="see: tinyml schema")
+    return _validated(Project, data, overrides, place)
+
+
+def read_components(overrides: Sequence[tuple[str, str]]) -> CompileComponents:
+    """The default components changed by (``key.key``, value as text) overrides.
+
+    Raises:
+        InputError: lists every problem with its place.
+    """
+    return _validated(CompileComponents, {}, overrides, "--set")
+
+
+S = TypeVar("S", bound=_Section)
+
+
+def _validated(model: type[S], data: dict[str, Any], overrides: Sequence[tuple[str, str]], place: str) -> S:
     for dotted, text in overrides:
-        _override(data, dotted, text)
+        _override(model, data, dotted, text)
     try:
-        return Project.model_validate(data)
+        return model.model_validate(data)
     except ValidationError as error:
-        raise InputError(explain(error, Project), place=place, remedy="see: tinyml schema") from None
+        remedy = "see: tinyml schema" if model is Project else f"set one of {', '.join(model.model_fields)}"
+        raise InputError(explain(error, model), place=place, remedy=remedy) from None
 
 
-def _override(data: dict[str, Any], dotted: str, text: str) -> None:
+def _override(model: type[_Section], data: dict[str, Any], dotted: str, text: str) -> None:
     *path, last = dotted.split(".")
     section = data
     for depth, key in enumerate(path):
@@ -129,7 +163,7 @@ def _override(data: dict[str, Any], dotted: str, text: str) -> None:
         if isinstance(below, str):  # a component chosen by its bare name gains options
             below = {"name": below}
         elif below is None:
-            below = _default(path[: depth + 1])
+            below = _default(model, path[: depth + 1])
         if not isinstance(below, dict):
             raise InputError(f"{key!r} is no section", place=f"--set {dotted}")
         section[key] = below = dict(below)
@@ -137,9 +171,9 @@ def _override(data: dict[str, Any], dotted: str, text: str) -> None:
     section[last] = parse_scalar(text)
 
 
-def _default(path: Sequence[str]) -> dict[str, Any]:
+def _default(model: type[_Section], path: Sequence[str]) -> dict[str, Any]:
     """The default of a section that ``--set`` reaches into, so that setting one option keeps the others."""
-    value: object = Project().model_dump()
+    value: object = model().model_dump()
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
     return value if isinstance(value, dict) else {}

@@ -193,15 +193,16 @@ class Platform:
         return compiled
 
     def run(
-        self, folder: str | Path, inputs: Mapping[str, npt.NDArray[Any]] | None = None, *, seed: int = 0
-    ) -> Execution:
+        self, folder: str | Path, inputs: Mapping[str, npt.NDArray[Any]] | None = None, *, seed: int = 0,
+        runner: str | None = None,
+    ) -> Execution:  # fmt: skip
         """Run a compiled folder on its emulated core; see :mod:`tinyml_core.pipeline.execution`."""
         from tinyml_core.pipeline.execution import run_folder
         from tinyml_core.pipeline.stages import Stages
 
         samples = max((len(array) for array in inputs.values() if array.ndim), default=1) if inputs else 1
         with Stages(self.emit).stage("run", samples) as stage:
-            execution = run_folder(Path(folder), inputs, self, seed=seed, advance=stage.advance)
+            execution = run_folder(Path(folder), inputs, self, seed=seed, runner=runner, advance=stage.advance)
             stage.result = f"{execution.samples} samples"
         return execution
 

@@ -50,6 +50,14 @@ CASES = {
         ["compile", "model.tinyml", "--target", "stm32f746", "--out", "o", "--calibration", "x.npz"],
         ["x.npz", "does not exist"],
     ),
+    "unknown setting of compile": (
+        ["compile", "model.tinyml", "--target", "stm32f746", "--out", "o", "--set", "quantiser.name=ptq"],
+        ["--set", "did you mean 'quantizer'"],
+    ),
+    "a quantiser without samples": (
+        ["compile", "model.tinyml", "--target", "stm32f746", "--out", "o", "--set", "quantizer.options.ranges=mse"],
+        ["--calibration"],
+    ),
     "unknown suffix": (["compile", "model.h5", "--target", "stm32f746", "--out", "o"], [".h5", ".tinyml"]),
     "unknown pass": (["passes", "--without", "fold-padd"], ["fold-padd", "did you mean 'fold-pad'"]),
     "unknown pass in a project": (["build", "--set", "compile.without=[fold-padd]"], ["did you mean 'fold-pad'"]),

@@ -91,7 +91,7 @@ def test_a_smaller_output_in_place_frees_the_rest():
 
 
 def fast_or_small(node):
-    return [Schedule(kernel="fast", cycles=1, scratch=1000), Schedule(kernel="small", cycles=100, scratch=10)]
+    return [Schedule(kernel="fast", cycles=1, scratch=1000), Schedule(kernel="small", cycles=1.2, scratch=10)]
 
 
 def test_objectives_trade_scratch_for_cycles():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,8 @@ class Split:
 
     x: Samples
     y: Labels
+    inputs: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    """Where the network has several inputs: for each, by name, as many samples as there are labels; else empty."""
 
     def __len__(self) -> int:
         return len(self.y)

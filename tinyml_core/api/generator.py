@@ -13,13 +13,28 @@ from tinyml_core.program.schedule import Schedule
 
 
 @dataclass(frozen=True)
+class RowFeed:
+    """How a network takes its input row by row.
+
+    The C symbol ``int begin(void *arena)`` starts an inference. Then row y of ``rows``, each of ``row_bytes`` bytes, is
+    written to slot y modulo ``slots`` of the input's place in the arena and ``invoke`` called; the last call finishes.
+    """
+
+    begin: str
+    rows: int
+    row_bytes: int
+    slots: int
+
+
+@dataclass(frozen=True)
 class GeneratedCode:
     """C sources of a network, self-contained but for a start-up file and a linker script.
 
-    ``files`` maps a name without folders to its text. ``invoke`` is the C symbol ``int invoke(void *arena)``; inputs
-    and outputs are read and written in the arena at the program's offsets. ``layers`` holds the C function of each
-    step, or "" where a step needs no code. ``library`` are the sources to link into a firmware; ``example`` is the
-    source with ``main`` and the static arena, whose symbol is ``arena``.
+    ``files`` maps a name without folders to its text. ``invoke`` is the C symbol ``int invoke(void *arena)``, called
+    once an inference, or once a row where there is a ``feed``; inputs and outputs are read and written in the arena at
+    the program's offsets. ``layers`` holds the C function of each step, or "" where a step needs no code. ``library``
+    are the sources to link into a firmware; ``example`` is the source with ``main`` and the static arena, whose symbol
+    is ``arena``.
     """
 
     files: Mapping[str, str]
@@ -28,6 +43,7 @@ class GeneratedCode:
     layers: tuple[str, ...]
     library: tuple[str, ...]
     example: str
+    feed: RowFeed | None = None
 
 
 @runtime_checkable

@@ -50,6 +50,27 @@ class Measurement:
     functions: tuple[FunctionProfile, ...]
 
 
+def combined(measurements: Sequence[Measurement]) -> Measurement:
+    """Several calls, at least one, as one: costs add up, the deepest stack counts."""
+    functions: dict[str, FunctionProfile] = {}
+    for row in (row for measurement in measurements for row in measurement.functions):
+        seen = functions.get(row.symbol, FunctionProfile(row.symbol, 0, 0))
+        functions[row.symbol] = FunctionProfile(
+            row.symbol, seen.instructions + row.instructions, seen.cycles + row.cycles
+        )
+    cycles = [measurement.cycles for measurement in measurements]
+    return Measurement(
+        instructions=sum(measurement.instructions for measurement in measurements),
+        instructions_basis=measurements[0].instructions_basis,
+        cycles=Cycles(
+            sum(each.core for each in cycles), sum(each.low for each in cycles), sum(each.high for each in cycles),
+            cycles[0].model,
+        ),
+        stack_bytes=max(measurement.stack_bytes for measurement in measurements),
+        functions=tuple(functions.values()),
+    )  # fmt: skip
+
+
 class Device(Protocol):
     """A binary loaded into a machine."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from tinyml_core.graph.graph import Graph
-from tinyml_core.search.candidate import Candidate
+from tinyml_core.search.candidate import Candidate, Choice
 
 
 @runtime_checkable
@@ -37,4 +38,16 @@ class SearchSpace(Protocol):
 
     def build(self, candidate: Candidate, sample_shape: tuple[int, ...], classes: int) -> Graph:
         """The untrained float32 graph: input [1, *sample_shape], output [1, classes] logits, parameters zero."""
+        ...
+
+
+@runtime_checkable
+class StepwiseSpace(SearchSpace, Protocol):
+    """A family whose candidates can be made choice by choice, as samplers of other libraries make them."""
+
+    def next_choice(self, made: Mapping[str, Choice]) -> tuple[str, tuple[Choice, ...]] | None:
+        """Name and options of the choice that follows those ``made``; None when they are a candidate.
+
+        A name has the same options wherever it comes up.
+        """
         ...

@@ -6,7 +6,8 @@ elsewhere, checks every limit, and tells results in the order of the proposals, 
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Sequence
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 
@@ -33,4 +34,13 @@ class SearchStrategy(Protocol):
 
     def begin(self, space: SearchSpace, rng: np.random.Generator) -> SearchSession:
         """Start a search; every random choice is drawn from ``rng``."""
+        ...
+
+
+@runtime_checkable
+class ParetoStrategy(SearchStrategy, Protocol):
+    """A strategy that keeps several costs low beside the accuracy."""
+
+    def toward(self, objectives: Sequence[str]) -> Self:
+        """The same strategy with these quantities to minimise, unless its options name others."""
         ...

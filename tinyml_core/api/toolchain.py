@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -12,7 +12,10 @@ from tinyml_core.hardware.profile import HardwareProfile
 
 @dataclass(frozen=True)
 class Binary:
-    """A linked program and its size: ``code`` and ``constants`` lie in flash, ``static`` (.data and .bss) in SRAM."""
+    """A linked program and its size: ``code`` and ``constants`` lie in flash, ``static`` (.data and .bss) in SRAM.
+
+    ``stack_bounds`` is the greatest stack depth by function, for those whose depth the toolchain can bound.
+    """
 
     path: Path
     code: int
@@ -20,6 +23,7 @@ class Binary:
     static: int
     compiler: str
     """Name and version, for the report."""
+    stack_bounds: Mapping[str, int] = field(default_factory=dict)
 
 
 @runtime_checkable

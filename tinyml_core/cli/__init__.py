@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("tinyml_core.cli.run", "Execute a compiled network on the emulated core and compare."),
     "search": ("tinyml_core.cli.search", "Search for the best network within a microcontroller's limits."),
     "inspect": ("tinyml_core.cli.inspect", "Show the layers of a network, what they cost and what is refused."),
+    "memory": ("tinyml_core.cli.memory", "Draw where every buffer of a network lies in the arena, and when."),
     "passes": ("tinyml_core.cli.passes", "List the passes in the order they run, and what each changes."),
     "targets": ("tinyml_core.cli.targets", "List the microcontrollers that are known."),
     "show": ("tinyml_core.cli.show", "Show a component and its options."),

@@ -11,7 +11,7 @@ import click
 from tinyml_core.cli.options import Session, shared_options
 from tinyml_core.cli.output import Table
 from tinyml_core.cli.progress import progress
-from tinyml_core.cli.report import cost_table, layer_table
+from tinyml_core.cli.report import cost_table, front_table, layer_table
 from tinyml_core.config import read_project
 
 
@@ -50,4 +50,4 @@ def _search(report: Mapping[str, Any]) -> list[Table | str]:
     ]  # fmt: skip
     head = ("strategy", "costed", "evaluated", "best validation accuracy", "its MACs")
     choices = ", ".join(f"{name} {value}" for name, value in report["search"]["best"]["choices"].items())
-    return [Table(head, rows), f"winner: {choices}"]
+    return [Table(head, rows), f"winner: {choices}", "", front_table(report["search"])]

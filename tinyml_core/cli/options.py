@@ -44,6 +44,10 @@ class Session:
         """The ``--set`` overrides, then those options of the command that were given (not None)."""
         return self.overrides + tuple((name, str(value)) for name, value in values.items() if value is not None)
 
+    def with_options_of(self, **components: str | None) -> tuple[tuple[str, str], ...]:
+        """Those components that the command was given (not None), then the ``--set`` overrides of their options."""
+        return tuple((kind, name) for kind, name in components.items() if name is not None) + self.overrides
+
     def platform(self, disable: Collection[str] = (), listen: Callable[[Event], None] | None = None) -> Platform:
         """A platform as the options ask; ``disable`` adds the plugins a project file leaves out."""
         return Platform(disable=[*self.disable, *disable], strict=self.strict, listen=listen)
@@ -59,12 +63,12 @@ class Session:
 def shared_options(*, overrides: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Add the shared options to a click command, which receives them as its first argument, a :class:`Session`.
 
-    ``overrides`` says that the command reads a project, which ``--set`` can change; elsewhere ``--set`` is refused.
+    ``overrides`` says that the command has settings which ``--set`` can change; elsewhere ``--set`` is refused.
     """
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-        @click.option("--set", "assignments", multiple=True, metavar="PATH=VALUE", help="Override a project's value.")
+        @click.option("--set", "assignments", multiple=True, metavar="PATH=VALUE", help="Change a setting; repeatable.")
         @click.option("--no-plugin", "disable", multiple=True, metavar="NAME", help="Leave out a plugin; repeatable.")
         @click.option("--strict-plugins", "strict", is_flag=True, help="Stop when a plugin does not load.")
         @click.option("-v", "--verbose", count=True, help="Say more; -vv adds tracebacks.")

@@ -21,6 +21,17 @@ def layer_table(report: Mapping[str, Any]) -> Table:
     return Table(("layer", "kernel", "output", "MACs", "instructions", "cycles", "share"), rows)
 
 
+def front_table(search: Mapping[str, Any]) -> Table:
+    """The Pareto front of a search: one row per network that no other beats in everything."""
+    objectives = search["objectives"]
+    rows = [
+        (member["number"], f"{member['accuracy']:.4f}", *(f"{member['costs'][name]:,.0f}" for name in objectives))
+        for member in search["front"]
+    ]
+    title = f"{len(rows)} of {len(search['trials'])} networks on the front of accuracy and {', '.join(objectives)}"
+    return Table(("evaluation", "accuracy", *objectives), rows, title=title if objectives else "the most accurate")
+
+
 def cost_table(report: Mapping[str, Any]) -> Table:
     """What the network needs, each figure with how far to trust it."""
     sram, flash, cycles, time = (report[key] for key in ("sram_bytes", "flash_bytes", "cycles", "milliseconds"))

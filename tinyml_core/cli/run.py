@@ -23,12 +23,15 @@ from tinyml_core.npz import read_npz, write_npz
 )
 @click.option("--output", type=click.Path(path_type=Path), metavar="Y.npz", help="Write the outputs there.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the random sample.")
+@click.option("--runner", metavar="NAME", help="What executes the binary, such as qemu; unicorn by default.")
 @shared_options()
-def command(session: Session, folder: Path, source: Path | None, output: Path | None, seed: int) -> None:  # fmt: skip
+def command(
+    session: Session, folder: Path, source: Path | None, output: Path | None, seed: int, runner: str | None
+) -> None:
     """Execute the network in FOLDER on its emulated core and compare every output with the reference."""
     inputs = read_npz(source) if source else None
     with progress() as listen:
-        execution = session.platform(listen=listen).run(folder, inputs, seed=seed)
+        execution = session.platform(listen=listen).run(folder, inputs, seed=seed, runner=runner)
     if output:
         write_npz(output, execution.outputs)
     report = execution.report()

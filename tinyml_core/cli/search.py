@@ -9,6 +9,7 @@ import click
 from tinyml_core.cli.options import Session, shared_options
 from tinyml_core.cli.output import Table
 from tinyml_core.cli.progress import progress
+from tinyml_core.cli.report import front_table
 from tinyml_core.config import read_project
 
 
@@ -39,4 +40,6 @@ def command(
         f"best of {found.result.evaluated} evaluated ({found.result.costed} costed): accuracy {best.accuracy:.4f}",
         Table(("choice", "value"), rows),
         Table(("cost", "value", "limit"), costs),
+        "",
+        front_table(found.report),
     )

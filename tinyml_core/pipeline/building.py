@@ -103,8 +103,9 @@ def build_project(project: Project, out: Path, platform: Platform) -> Built:
             "dataset": {"name": data.name, "train": len(data.train), "validation": len(data.validation),
                         "test": len(data.test), "classes": len(data.classes)},
             "limits": dict(chosen.limits),
-            "search": search_report(found, chosen.strategy.name),
-            "baseline": search_report(baseline, chosen.baseline.name) if baseline and chosen.baseline else None,
+            "search": search_report(found, chosen.strategy.name, problem.objectives),
+            "baseline": search_report(baseline, chosen.baseline.name, problem.objectives)
+            if baseline and chosen.baseline else None,
             "accuracy": accuracy, "parameters": integer.parameters,
             **execution.report(),
             "out": str(out), "stages": stages.report(),
@@ -127,6 +128,7 @@ def compile_options(section: CompileSection) -> CompileOptions:
     return CompileOptions(
         generator=section.generator.name, generator_options=section.generator.options, toolchain=name,
         toolchain_options=options, runner=section.runner.name, objective=section.objective, sram=section.sram,
+        input_mode=section.input_mode,
         rounding=Rounding(section.rounding) if section.rounding else None, region=section.region,
         prefix=section.prefix, without=section.without,
     )  # fmt: skip

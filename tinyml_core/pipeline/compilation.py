@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +17,13 @@ from tinyml_core.graph.graph import Graph, Rounding
 from tinyml_core.graph.serialise import digest, save
 from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_core.pipeline.calibration import calibrated
-from tinyml_core.pipeline.manifest import Layer, Manifest, Port, Profile
+from tinyml_core.pipeline.manifest import Feed, Layer, Manifest, Port, Profile
+from tinyml_core.pipeline.memory_plan import MemoryPlan
 from tinyml_core.pipeline.passes import apply_passes
 from tinyml_core.pipeline.samples import Array
 from tinyml_core.pipeline.staging import staged
 from tinyml_core.program.planner import plan
-from tinyml_core.program.program import Objective, Program
+from tinyml_core.program.program import InputMode, Objective, Program
 
 if TYPE_CHECKING:
     from tinyml_core.platform import Platform
@@ -44,6 +45,7 @@ class CompileOptions:
     toolchain_options: Mapping[str, Any] = field(default_factory=dict)
     runner: str = "unicorn"
     objective: Objective = "latency"
+    input_mode: InputMode = "resident"
     rounding: Rounding | None = None
     """The graph's own when None."""
     sram: int | None = None
@@ -92,13 +94,45 @@ def compile_into(
 ) -> Compiled:
     """Compile into an existing empty folder; raises what :func:`compile_graph` does."""
     name, toolchain = choose_toolchain(platform, options.toolchain, options.toolchain_options)
-    generator = platform.create(CodeGenerator, options.generator, options.generator_options)
+    generator = platform.create(CodeGenerator, options.generator, options.generator_options, "generator.options")
+    graph = _rewritten(graph, options, platform)
+    program = _planned(graph, profile, generator, options)
+    code = generator.generate(program, options.prefix)
+    _write(folder, code.files)
+    for writer in sorted(platform.names(ProjectWriter)):
+        _write(folder, platform.create(ProjectWriter, writer).write(code, program, STACK_RESERVE))
+    save(graph, folder / GRAPH_FILE)
+    sources = [folder / source for source in (*code.library, code.example)]
+    binary = toolchain.build(sources, folder / BINARY_FILE, profile, region=program.region, stack=STACK_RESERVE)
+    manifest = _manifest(program, code, binary, name, options)
+    _check_sram(manifest, options.sram)
+    manifest.write(folder)
+    return Compiled(folder, program, manifest)
+
+
+def plan_for(graph: Graph, profile: HardwareProfile, options: CompileOptions, platform: Platform) -> Program:
+    """The program that :func:`compile_graph` would generate C from.
+
+    Raises:
+        CapacityError: the arena does not fit; names the step and the bytes that are missing.
+        UnsupportedError: the generator cannot carry out an operator, or the input cannot come row by row.
+        InputError: there is no pass of a name in ``options.without``, or the calibration does not suit the network.
+        GraphError: an operator of a float network has no int8 form.
+    """
+    generator = platform.create(CodeGenerator, options.generator, options.generator_options, "generator.options")
+    return _planned(_rewritten(graph, options, platform), profile, generator, options)
+
+
+def _rewritten(graph: Graph, options: CompileOptions, platform: Platform) -> Graph:
     if options.rounding is not None:
         graph = replace(graph, rounding=options.rounding)
     if options.calibration is not None:
-        quantizer = platform.create(Quantizer, options.quantizer, options.quantizer_options)
+        quantizer = platform.create(Quantizer, options.quantizer, options.quantizer_options, "quantizer.options")
         graph = calibrated(apply_passes(graph, platform, options.without), options.calibration, quantizer)
-    graph = apply_passes(graph, platform, options.without)
+    return apply_passes(graph, platform, options.without)
+
+
+def _planned(graph: Graph, profile: HardwareProfile, generator: CodeGenerator, options: CompileOptions) -> Program:
     region = profile.region(options.region) if options.region else profile.largest("sram")
     budget = min(options.sram or region.size, region.size) - STACK_RESERVE
     if budget <= 0:
@@ -107,21 +141,10 @@ def compile_into(
             place=f"SRAM limit of {options.sram} bytes",
             remedy="raise --sram",
         )
-    program = plan(
+    return plan(
         graph, profile, lambda node: generator.candidates(node, graph, profile),
-        objective=options.objective, budget=budget, region=region.name,
+        objective=options.objective, budget=budget, region=region.name, input_mode=options.input_mode,
     )  # fmt: skip
-    code = generator.generate(program, options.prefix)
-    _write(folder, code.files)
-    for writer in sorted(platform.names(ProjectWriter)):
-        _write(folder, platform.create(ProjectWriter, writer).write(code, program, STACK_RESERVE))
-    save(graph, folder / GRAPH_FILE)
-    sources = [folder / source for source in (*code.library, code.example)]
-    binary = toolchain.build(sources, folder / BINARY_FILE, profile, region=region.name, stack=STACK_RESERVE)
-    manifest = _manifest(program, code, binary, name, options)
-    _check_sram(manifest, options.sram)
-    manifest.write(folder)
-    return Compiled(folder, program, manifest)
 
 
 def choose_toolchain(platform: Platform, name: str | None, options: Mapping[str, Any]) -> tuple[str, Toolchain]:
@@ -181,9 +204,13 @@ def _manifest(
     return Manifest(
         version=tinyml_core.__version__, network=graph.name, graph_digest=digest(graph),
         profile=Profile.of(program.profile), region=program.region, objective=program.objective,
+        input_mode=options.input_mode,
         rounding=graph.rounding.value, generator=options.generator, toolchain=toolchain, compiler=binary.compiler,
         runner=options.runner, prefix=options.prefix, invoke=code.invoke, arena_symbol=code.arena,
+        feed=Feed(**asdict(code.feed)) if code.feed else None,
         arena_bytes=program.arena_bytes, lower_bound=program.lower_bound, stack_reserve=STACK_RESERVE,
-        inputs=ports(graph.inputs), outputs=ports(graph.outputs), layers=layers, macs=graph.macs,
+        stack_bound=binary.stack_bounds.get(code.invoke),
+        inputs=ports(graph.inputs), outputs=ports(graph.outputs), layers=layers, memory=MemoryPlan.of(program),
+        macs=graph.macs,
         code_bytes=binary.code, constant_bytes=binary.constants, static_bytes=binary.static,
     )  # fmt: skip

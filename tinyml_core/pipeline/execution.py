@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinyml_core.api.runner import Device, Measurement, Runner
+from tinyml_core.api.runner import Device, Measurement, Runner, combined
 from tinyml_core.arithmetic.executor import ReferenceExecutor
 from tinyml_core.arithmetic.quantised import dequantise_array, quantise_array
 from tinyml_core.errors import DeviceFault, InputError, ToolchainError
@@ -76,6 +76,7 @@ def run_folder(
     platform: Platform,
     *,
     seed: int = 0,
+    runner: str | None = None,
     advance: Callable[[int], None] = lambda done: None,
 ) -> Execution:
     """Run the network in ``folder``.
@@ -87,6 +88,7 @@ def run_folder(
             Arrays have the source's layout (``graph.axes``), which outputs get back.
         platform: supplies the runner.
         seed: of the random sample.
+        runner: name of the machine that executes the binary; the one it was compiled for when None.
         advance: told after each sample how many more are done.
 
     Raises:
@@ -98,7 +100,7 @@ def run_folder(
     _check_agreement(manifest, graph, folder)
     samples, floats = _integer_samples(graph, inputs, seed)
     reference = ReferenceExecutor(graph)
-    device = platform.create(Runner, manifest.runner).load(folder / BINARY_FILE, manifest.profile.restore())
+    device = platform.create(Runner, runner or manifest.runner).load(folder / BINARY_FILE, manifest.profile.restore())
     collected: dict[str, list[Array]] = {name: [] for name in graph.outputs}
     measurement, differing, count = None, 0, len(next(iter(samples.values())))
     for index in range(count):
@@ -125,17 +127,33 @@ def _invoke(
     device: Device, manifest: Manifest, graph: Graph, sample: Mapping[str, Array], *, profile: bool
 ) -> tuple[dict[str, Array], Measurement | None]:
     arena = device.address(manifest.arena_symbol)
-    for port in manifest.inputs:
-        device.write(arena + port.offset, np.ascontiguousarray(sample[port.name]).tobytes())
-    status, measurement = device.call(manifest.invoke, [arena], profile=profile)
-    if status != 0:
-        raise DeviceFault(f"{manifest.invoke} returned {status}", place=manifest.network)
+    measurements: list[Measurement] = []
+
+    def call(symbol: str) -> None:
+        status, measurement = device.call(symbol, [arena], profile=profile)
+        if status != 0:
+            raise DeviceFault(f"{symbol} returned {status}", place=manifest.network)
+        if measurement is not None:
+            measurements.append(measurement)
+
+    if manifest.feed is None:
+        for port in manifest.inputs:
+            device.write(arena + port.offset, np.ascontiguousarray(sample[port.name]).tobytes())
+        call(manifest.invoke)
+    else:
+        feed, (port,) = manifest.feed, manifest.inputs
+        data = np.ascontiguousarray(sample[port.name]).tobytes()
+        call(feed.begin)
+        for row in range(feed.rows):
+            at = arena + port.offset + row % feed.slots * feed.row_bytes
+            device.write(at, data[row * feed.row_bytes : (row + 1) * feed.row_bytes])
+            call(manifest.invoke)
     outputs = {}
     for port in manifest.outputs:
         tensor = graph.tensors[port.name]
         data = device.read(arena + port.offset, port.size)
         outputs[port.name] = np.frombuffer(data, tensor.dtype.numpy).reshape(tensor.shape)
-    return outputs, measurement
+    return outputs, combined(measurements) if measurements else None
 
 
 def _differing_bytes(got: Array, expected: Array) -> int:

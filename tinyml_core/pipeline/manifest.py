@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tinyml_core.errors import InputError
 from tinyml_core.hardware.profile import BoardFactor, HardwareProfile, MemoryRegion
+from tinyml_core.pipeline.memory_plan import MemoryPlan
 from tinyml_core.validation import explain
 
 FILE = "manifest.json"
@@ -78,6 +79,15 @@ class Port(_Model):
     size: int
 
 
+class Feed(_Model):
+    """How the one input is fed row by row; see :class:`~tinyml_core.api.generator.RowFeed`."""
+
+    begin: str
+    rows: int
+    row_bytes: int
+    slots: int
+
+
 class Layer(_Model):
     """One step of the program."""
 
@@ -101,6 +111,7 @@ class Manifest(_Model):
     profile: Profile
     region: str
     objective: Literal["latency", "sram"]
+    input_mode: Literal["resident", "rows"] = "resident"
     rounding: str
     generator: str
     toolchain: str
@@ -108,13 +119,17 @@ class Manifest(_Model):
     runner: str
     prefix: str
     invoke: str
+    feed: Feed | None = None
     arena_symbol: str
     arena_bytes: int
     lower_bound: int
     stack_reserve: int
+    stack_bound: int | None = None
+    """Greatest stack depth of any execution, where the toolchain can bound it."""
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     layers: tuple[Layer, ...]
+    memory: MemoryPlan
     macs: int
     code_bytes: int
     constant_bytes: int

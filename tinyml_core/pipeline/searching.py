@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,8 +15,9 @@ from tinyml_core.api.evaluator import Evaluator
 from tinyml_core.api.executor import ExecutorFactory
 from tinyml_core.api.quantizer import Quantizer
 from tinyml_core.api.search_space import SearchSpace
-from tinyml_core.api.search_strategy import SearchStrategy
+from tinyml_core.api.search_strategy import ParetoStrategy, SearchStrategy
 from tinyml_core.config import Project, Reference
+from tinyml_core.errors import InputError
 from tinyml_core.events import Event
 from tinyml_core.graph.graph import Graph
 from tinyml_core.hardware.profile import HardwareProfile
@@ -44,6 +45,8 @@ class Problem:
     """The untrained float graph of a candidate."""
     costs_of: Callable[[Candidate], Mapping[str, float]]
     work_of: Callable[[Candidate], Work]
+    objectives: tuple[str, ...]
+    """Costs kept low beside the accuracy."""
 
 
 def check_choices(project: Project, platform: Platform) -> None:
@@ -73,7 +76,7 @@ def pose(project: Project, data: Dataset, profile: HardwareProfile, platform: Pl
 
     Raises:
         PluginError: a component is unknown or broken.
-        InputError: its options are not usable.
+        InputError: its options are not usable, or no cost model tells an objective.
     """
     chosen = project.search
     space = platform.create(SearchSpace, chosen.space.name, chosen.space.options, "search.space.options")
@@ -81,6 +84,14 @@ def pose(project: Project, data: Dataset, profile: HardwareProfile, platform: Pl
         platform.create(CostModel, model.name, model.options, f"search.cost_models.{index}.options")
         for index, model in enumerate(_cost_models(project))
     ]
+    objectives = tuple(chosen.limits) if chosen.objectives is None else chosen.objectives
+    known = sorted({quantity for model in models for quantity in model.quantities})
+    for quantity in objectives:
+        if quantity not in known:
+            raise InputError(
+                "no cost model tells this quantity",
+                place=f"objective {quantity}", remedy=f"known quantities: {', '.join(known)}",
+            )  # fmt: skip
     passes = ordered_passes(platform, project.compile.without)
     quantizer = platform.create(Quantizer, project.quantizer.name, project.quantizer.options, "quantizer.options")
 
@@ -104,13 +115,15 @@ def pose(project: Project, data: Dataset, profile: HardwareProfile, platform: Pl
         seed = zlib.crc32(candidate.key.encode(), project.seed)  # a candidate's result does not depend on its place
         return EvaluationTask(setup=setup, graph=graph_of(candidate), seed=seed)
 
-    return Problem(space, graph_of, costs_of, work_of)
+    return Problem(space, graph_of, costs_of, work_of, objectives)
 
 
 def _cost_models(project: Project) -> tuple[Reference, ...]:
     """Those the project names, or the analytic one planning as the compiler will."""
     compiler = project.compile
-    options = {"generator": compiler.generator.name, "objective": compiler.objective}
+    options = {
+        "generator": compiler.generator.name, "objective": compiler.objective, "input_mode": compiler.input_mode,
+    }  # fmt: skip
     return project.search.cost_models or (Reference(name="analytic", options=options),)
 
 
@@ -138,6 +151,8 @@ def run_search(
         "limits": Limits(chosen.limits), "seed": project.seed, "listen": listen,
     }  # fmt: skip
     searcher = platform.create(SearchStrategy, strategy.name, strategy.options, "search.strategy.options")
+    if isinstance(searcher, ParetoStrategy):
+        searcher = searcher.toward(problem.objectives)
     if journal is None:
         return search(problem.space, searcher, **arguments)
     shaping = project.model_dump(
@@ -174,13 +189,13 @@ def search_project(project: Project, platform: Platform, journal: Path | None, *
     with stages.stage("search", project.search.evaluations) as stage:
         result = run_search(problem, project, strategy, platform, platform.emit, journal=journal, resume=resume)
         stage.result = f"{result.costed} costed, {result.evaluated} evaluated, best {result.best.accuracy:.4f}"
-    report = search_report(result, strategy.name) | {
+    report = search_report(result, strategy.name, problem.objectives) | {
         "target": profile.name, "seed": project.seed, "limits": dict(project.search.limits), "stages": stages.report(),
     }  # fmt: skip
     return Found(result, problem.graph_of(result.best.candidate), report)
 
 
-def search_report(result: SearchResult, strategy: str) -> dict[str, Any]:
+def search_report(result: SearchResult, strategy: str, objectives: Sequence[str]) -> dict[str, Any]:
     """The stable object that ``--json`` prints."""
     best = result.best
     return {
@@ -195,9 +210,13 @@ def search_report(result: SearchResult, strategy: str) -> dict[str, Any]:
             "number": best.number, "choices": dict(best.candidate.choices), "accuracy": best.accuracy,
             "costs": dict(best.costs),
         },
+        "objectives": list(objectives),
+        "front": [
+            {"number": trial.number, "choices": dict(trial.candidate.choices), "accuracy": trial.accuracy,
+             "costs": {quantity: trial.costs[quantity] for quantity in objectives}}
+            for trial in result.front(objectives)
+        ],
         "trials": [
-            {"number": trial.number, "accuracy": trial.accuracy, "macs": trial.costs.get("macs"),
-             "sram_bytes": trial.costs.get("sram_bytes")}
-            for trial in result.trials
+            {"number": trial.number, "accuracy": trial.accuracy, "costs": dict(trial.costs)} for trial in result.trials
         ],
     }  # fmt: skip

@@ -1,23 +1,31 @@
 """The arena packer: offsets for blocks that live at overlapping times.
 
 A block is a chain of tensors that start at one offset: its height changes over time. No placement needs less than the
-greatest sum of heights at any step (the lower bound); first-fit over several orders usually reaches it, and a seeded
-local search over orders closes what is left.
+greatest sum of heights at any step (the lower bound). First-fit over several orders usually reaches it; where it does
+not, a search packs the tightest moments and first-fit the rest, and a seeded local search over orders closes the gap.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-SHUFFLES = 300
-"""Orders tried beyond the fixed ones while the lower bound is not reached; dynamic storage allocation is NP-hard."""
+from tinyml_core.program.skyline import fit
+
+EFFORTS = ((1.0, 400, 300), (1.01, 2000, 1200))
+"""Rounds of search, each for what is still taller than so many times the lower bound: decisions of each search below
+the bound, and orders of the local search. Dynamic storage allocation is NP-hard."""
+LARGE = 100
+"""Blocks beyond which fewer orders are tried, since each takes longer."""
+TIGHT = (0.95, 0.8, 0.0)
+"""Shares of the lower bound: the moments above it are packed by search, the rest around them."""
 
 
-class Segment(NamedTuple):
+class Extent(NamedTuple):
     """``height`` bytes in use from step ``first`` to step ``last`` inclusive."""
 
     first: int
@@ -27,26 +35,26 @@ class Segment(NamedTuple):
 
 @dataclass(frozen=True)
 class Block:
-    """Something to place: its segments all start at the block's offset, a multiple of ``alignment``."""
+    """Something to place: its extents all start at the block's offset, a multiple of ``alignment``."""
 
     name: str
-    segments: tuple[Segment, ...]
+    extents: tuple[Extent, ...]
     alignment: int
 
     @property
     def height(self) -> int:
         """Bytes at the tallest moment."""
-        return max(segment.height for segment in self.segments)
+        return max(extent.height for extent in self.extents)
 
     @property
     def area(self) -> int:
         """Bytes times steps."""
-        return sum(segment.height * (segment.last - segment.first + 1) for segment in self.segments)
+        return sum(extent.height * (extent.last - extent.first + 1) for extent in self.extents)
 
     @property
     def span(self) -> tuple[int, int]:
-        """First and last step of any segment."""
-        return min(s.first for s in self.segments), max(s.last for s in self.segments)
+        """First and last step of any extent."""
+        return min(s.first for s in self.extents), max(s.last for s in self.extents)
 
 
 @dataclass(frozen=True)
@@ -60,72 +68,122 @@ class Packing:
 
 def lower_bound(blocks: Sequence[Block]) -> int:
     """The greatest sum of heights at any step."""
-    steps = 1 + max((block.span[1] for block in blocks), default=-1)
-    heights = np.zeros(steps, np.int64)
-    for block in blocks:
-        own = np.zeros(steps, np.int64)
-        for first, last, height in block.segments:
-            np.maximum(own[first : last + 1], height, out=own[first : last + 1])
-        heights += own
-    return int(heights.max(initial=0))
+    return max((sum(heights.values()) for heights in _moments(blocks)), default=0)
 
 
-def pack(blocks: Sequence[Block]) -> Packing:
-    """Place blocks as low as found; the same blocks always get the same offsets."""
+def pack(blocks: Sequence[Block], *, thorough: bool = True) -> Packing:
+    """Place blocks as low as found; the same blocks always get the same offsets.
+
+    Unless ``thorough`` only first-fit over a few orders is tried.
+    """
     bound = lower_bound(blocks)
-    orders = [
-        sorted(blocks, key=lambda block: (-block.height, block.span, block.name)),
-        sorted(blocks, key=lambda block: (-block.area, block.span, block.name)),
-        sorted(blocks, key=lambda block: (block.span[0] - block.span[1], -block.height, block.name)),
-        sorted(blocks, key=lambda block: (block.span[0], -block.height, block.name)),
-    ]
-    best, best_size, best_order = _first_fit(orders[0], None)
-    for order in orders[1:]:
-        if best_size == bound:
-            break
-        offsets, size, _ = _first_fit(order, best_size)
-        if size < best_size:
-            best, best_size, best_order = offsets, size, order
-    rng = np.random.default_rng(0)
-    for _ in range(SHUFFLES if len(blocks) > 1 else 0):
-        if best_size == bound:
-            break
-        order = list(best_order)
-        # Bring forward a block that touches the top: it is what makes the arena as tall as it is.
-        top = [i for i, block in enumerate(order) if best[block.name] + block.height == best_size]
-        moved = order.pop(int(rng.choice(top)))
-        order.insert(int(rng.integers(len(order))), moved)
-        left, right = rng.integers(len(order), size=2)
-        order[left], order[right] = order[right], order[left]
-        offsets, size, _ = _first_fit(order, best_size + 1)
-        if size <= best_size:
-            best, best_size, best_order = offsets, size, order
-    return Packing(best, best_size, bound)
+    packer = _FirstFit(blocks)
+    for order in _orders(blocks):
+        packer.attempt(order)
+    for above, visits, shuffles in EFFORTS if thorough else ():
+        if packer.size > above * bound:
+            for order in _tight_orders(blocks, bound, visits):
+                packer.attempt(order)
+                if packer.size == bound:
+                    break
+            packer.shuffle(bound, shuffles * LARGE // max(LARGE, len(blocks)))
+    offsets = {block.name: offset for block, offset in zip(blocks, packer.offsets, strict=True)}
+    return Packing(offsets, packer.size, bound)
 
 
-def _first_fit(order: Sequence[Block], give_up: int | None) -> tuple[dict[str, int], int, Sequence[Block]]:
-    offsets: dict[str, int] = {}
-    placed: list[tuple[Block, int]] = []
-    size = 0
-    for block in order:
-        offset = _lowest_offset(block, placed)
-        offsets[block.name] = offset
-        placed.append((block, offset))
-        size = max(size, offset + block.height)
-        if give_up is not None and size >= give_up:
-            break
-    return offsets, size, order
+def _orders(blocks: Sequence[Block]) -> Iterator[list[int]]:
+    keys: tuple[Callable[[Block], tuple[object, ...]], ...] = (
+        lambda block: (-block.height, block.span, block.name),
+        lambda block: (-block.area, block.span, block.name),
+        lambda block: (block.span[0] - block.span[1], -block.height, block.name),
+        lambda block: (block.span[0], -block.height, block.name),
+    )
+    for key in keys:
+        yield sorted(range(len(blocks)), key=lambda number: key(blocks[number]))
 
 
-def _lowest_offset(block: Block, placed: Sequence[tuple[Block, int]]) -> int:
-    forbidden: list[tuple[int, int]] = []  # open intervals of offsets at which a pair of segments would collide
-    for other, at in placed:
-        for mine in block.segments:
-            for theirs in other.segments:
-                if mine.first <= theirs.last and theirs.first <= mine.last:
-                    forbidden.append((at - mine.height, at + theirs.height))
-    offset = 0
-    for low, high in sorted(forbidden):
-        if low < offset < high:
-            offset = -(-high // block.alignment) * block.alignment
-    return offset
+def _tight_orders(blocks: Sequence[Block], bound: int, visits: int) -> Iterator[list[int]]:
+    """Orders that begin with the blocks of the tightest moments, as a search found them to fit below the bound."""
+    moments = _moments(blocks)
+    for share in TIGHT:
+        tight = dict.fromkeys(
+            number for heights in moments if sum(heights.values()) > share * bound for number in heights
+        )
+        lives = [{at: heights[number] for at, heights in enumerate(moments) if number in heights} for number in tight]
+        found = fit(lives, [blocks[number].alignment for number in tight], bound, visits)
+        if found is not None:
+            first = [number for _, number in sorted(zip(found, tight, strict=True))]
+            yield first + sorted(set(range(len(blocks))) - set(first), key=lambda n: (-blocks[n].height, n))
+
+
+def _moments(blocks: Sequence[Block]) -> list[dict[int, int]]:
+    """The heights of the blocks alive at each step, by number; steps at which the same is alive count once."""
+    steps = 1 + max((block.span[1] for block in blocks), default=-1)
+    found: list[dict[int, int]] = [{} for _ in range(steps)]
+    for number, block in enumerate(blocks):
+        for first, last, height in block.extents:
+            for step in range(first, last + 1):
+                found[step][number] = max(height, found[step].get(number, 0))
+    return [heights for step, heights in enumerate(found) if not step or heights != found[step - 1]]
+
+
+class _FirstFit:
+    """Blocks placed one after the other, each as low as those before it allow; keeps the best order of all."""
+
+    def __init__(self, blocks: Sequence[Block]) -> None:
+        self.blocks = blocks
+        self.offsets: list[int] = []
+        self.size = sys.maxsize
+        self.order: list[int] = []
+        self.neighbours: list[list[tuple[int, int, int]]] = [
+            [
+                (number, mine.height, theirs.height)
+                for number, other in enumerate(blocks)
+                if other is not block
+                for mine in block.extents
+                for theirs in other.extents
+                if mine.first <= theirs.last and theirs.first <= mine.last
+            ]
+            for block in blocks
+        ]
+        """For each block those alive at the same time: the other, the height of this one, the height of the other."""
+
+    def attempt(self, order: Sequence[int]) -> None:
+        """Place in ``order``, which becomes the best one unless it needs more than the best so far."""
+        offsets = [-1] * len(self.blocks)
+        size = 0
+        for number in order:
+            block = self.blocks[number]
+            offset = 0
+            # Open intervals of offsets at which two extents would collide.
+            for low, high in sorted(
+                (offsets[other] - mine, offsets[other] + theirs)
+                for other, mine, theirs in self.neighbours[number]
+                if offsets[other] >= 0
+            ):
+                if low < offset < high:
+                    offset = -(-high // block.alignment) * block.alignment
+            offsets[number] = offset
+            size = max(size, offset + block.height)
+            if size > self.size:
+                return
+        self.offsets, self.size, self.order = offsets, size, list(order)
+
+    def shuffle(self, bound: int, orders: int) -> None:
+        """Local search over orders from the best one, until the bound is reached."""
+        rng = np.random.default_rng(0)
+        for _ in range(orders):
+            if self.size == bound:
+                break
+            order = list(self.order)
+            # Bring forward a block that touches the top: it is what makes the arena as tall as it is.
+            top = [
+                place
+                for place, number in enumerate(order)
+                if self.offsets[number] + self.blocks[number].height == self.size
+            ]
+            moved = order.pop(int(rng.choice(top)))
+            order.insert(int(rng.integers(len(order) + 1)), moved)
+            left, right = rng.integers(len(order), size=2)
+            order[left], order[right] = order[right], order[left]
+            self.attempt(order)

@@ -1,24 +1,33 @@
-"""The planner: chooses a schedule for every node and a place for every buffer.
+"""The planner: cuts a network into stages, chooses a schedule for every node and a place for every buffer.
 
-A step's memory is what is alive around it plus what its schedule adds: an output of its own unless it works in place,
-and scratch. Choices at different steps do not interfere, so one ceiling decides them all: each step takes the fastest
-schedule that stays below it. ``latency`` sets the ceiling at the budget, ``sram`` at the least any choice can reach.
+A stage is a whole layer or a segment that runs row by row over rings. What a stage needs follows from its own steps, so
+one ceiling decides everything: each stage takes the fastest schedules that stay below it, and a dynamic program takes
+the fastest stages. ``latency`` runs whole layers as long as they fit the budget; ``sram`` sets the ceiling as low as
+plans go that are not much slower.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import math
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 
 from tinyml_core.errors import CapacityError, UnsupportedError
 from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.hardware.profile import HardwareProfile
-from tinyml_core.program.arena import Block, Packing, Segment, pack
-from tinyml_core.program.liveness import Lifetime, lifetimes
-from tinyml_core.program.program import Buffer, Objective, Program, Step
+from tinyml_core.program.cuts import fastest, least_peak
+from tinyml_core.program.layout import Layout, lay_out
+from tinyml_core.program.program import InputMode, Objective, Program
+from tinyml_core.program.rows import row_count
 from tinyml_core.program.schedule import Schedule
+from tinyml_core.program.stages import Stage, Stages
 
 Candidates = Callable[[Node], Sequence[Schedule]]
+
+ATTEMPTS = 8
+"""Ceilings tried below a budget that holds what is alive but not the gaps between it."""
+SLOWDOWN = 1.25
+"""By how much ``sram`` may exceed the estimated cycles of the fastest plan, unless the budget asks for more."""
 
 
 def plan(
@@ -29,163 +38,126 @@ def plan(
     objective: Objective = "latency",
     budget: int | None = None,
     region: str | None = None,
+    input_mode: InputMode = "resident",
 ) -> Program:
     """Plan ``graph`` for ``profile``.
 
     ``budget`` is the greatest arena allowed, in bytes; ``region`` the memory region of the arena (the largest SRAM by
-    default).
+    default); ``input_mode`` says whether the input lies in the arena as a whole or comes row by row.
 
     Raises:
-        CapacityError: no choice of schedules keeps the arena within the budget; names the binding step.
-        UnsupportedError: a schedule aliases a constant.
+        CapacityError: no plan keeps the arena within the budget; names the binding step.
+        UnsupportedError: a schedule aliases a constant, the input cannot come row by row, or ``candidates`` offers no
+            way through the network.
     """
-    offered = {node.name: tuple(candidates(node)) for node in graph.nodes}
+    stages = Stages(graph, [list(candidates(node)) for node in graph.nodes])
     place = profile.region(region) if region else profile.largest("sram")
-    ceiling = budget if objective == "latency" else None
-    if ceiling is None and objective == "sram":
-        ceiling = _Choice(graph).make(offered, frugal=True).peak
-    choice = _Choice(graph).make(offered, ceiling=ceiling)
-    packing = pack(choice.blocks())
-    if budget is not None and packing.size > budget:
-        choice = _Choice(graph).make(offered, frugal=True)  # fragmentation may hide behind the lower bound
-        packing = pack(choice.blocks())
-        if packing.size > budget:
-            step = choice.binding
-            raise CapacityError(
-                f"the arena needs {packing.size} bytes, {packing.size - budget} more than the {budget} available",
-                place=f"node {step.node.name!r} ({step.node.op.kind})",
-                remedy="choose a smaller network, a larger target, or --objective sram",
-            )
-    return _program(graph, profile, objective, place.name, choice, packing)
-
-
-@dataclass
-class _Choice:
-    """Schedules chosen so far, and the chains of tensors that share an offset."""
-
-    graph: Graph
-    steps: list[Step] = field(default_factory=list)
-    heights: list[int] = field(default_factory=list)
-    chain: dict[str, str] = field(default_factory=dict)
-    alive: dict[str, None] = field(default_factory=dict)
-    """Tensors still needed, in the order they were written."""
-
-    def __post_init__(self) -> None:
-        self.lifetimes: Mapping[str, Lifetime] = lifetimes(self.graph)
-        self.chain = {name: name for name in self.graph.inputs}
-        self.alive = dict.fromkeys(self.graph.inputs)
-
-    @property
-    def peak(self) -> int:
-        return max(self.heights, default=0)
-
-    @property
-    def binding(self) -> Step:
-        return self.steps[self.heights.index(self.peak)]
-
-    def make(
-        self, offered: Mapping[str, Sequence[Schedule]], *, ceiling: int | None = None, frugal: bool = False
-    ) -> _Choice:
-        for number, node in enumerate(self.graph.nodes):
-            self.alive = {name: None for name in self.alive if self.lifetimes[name].last >= number}
-            options = [(self._height(number, node, schedule), schedule) for schedule in offered[node.name]]
-            fitting = [] if frugal else [pair for pair in options if ceiling is None or pair[0] <= ceiling]
-            height, schedule = (
-                min(fitting, key=lambda pair: (pair[1].cycles, pair[0]))
-                if fitting
-                else min(options, key=lambda pair: (pair[0], pair[1].cycles))
-            )
-            shared = self._shared(number, node, schedule)
-            for name in node.outputs:
-                self.chain[name] = self.chain[shared] if shared else name
-                self.alive[name] = None
-            scratch = f"scratch of {node.name}" if schedule.scratch else None
-            self.steps.append(Step(node, schedule, scratch))
-            self.heights.append(height)
-        return self
-
-    def _shared(self, number: int, node: Node, schedule: Schedule) -> str | None:
-        """The input whose offset the output takes over, if any."""
-        if schedule.alias:
-            if node.inputs[0] not in self.chain:
-                raise UnsupportedError(
-                    "only renames a constant",
-                    place=f"node {node.name!r} ({node.op.kind})",
-                    remedy="fold constants first",
-                )
-            return node.inputs[0]
-        for index in schedule.in_place:
-            name = node.inputs[index]
-            if name not in self.chain or node.inputs.count(name) > 1:
-                continue
-            members = [other for other in self.alive if self.chain[other] == self.chain[name]]
-            if all(self.lifetimes[m].last <= number and m not in self.graph.outputs for m in members) and not any(
-                member != name and member in node.inputs for member in members
-            ):
-                return name
-        return None
-
-    def _height(self, number: int, node: Node, schedule: Schedule) -> int:
-        """Bytes alive while the step runs."""
-        live: dict[str, int] = {}
-        for name in self.alive:
-            live[self.chain[name]] = max(live.get(self.chain[name], 0), self.graph.tensors[name].bytes)
-        shared = self._shared(number, node, schedule)
-        for name in node.outputs:
-            key = self.chain[shared] if shared else name
-            live[key] = max(live.get(key, 0), self.graph.tensors[name].bytes)
-        return sum(live.values()) + schedule.scratch
-
-    def alignments(self) -> dict[str, int]:
-        """What each tensor's address is a multiple of: its element size and what the steps that touch it ask."""
-        needed = {name: max(4, self.graph.tensors[name].dtype.size) for name in self.chain}
-        for step in self.steps:
-            for name in (*step.node.inputs, *step.node.outputs):
-                if name in needed:
-                    needed[name] = max(needed[name], step.schedule.alignment)
-        return needed
-
-    def blocks(self) -> list[Block]:
-        """What the packer places: one block per chain of tensors, one per scratch."""
-        members: dict[str, list[str]] = {}
-        alignments = self.alignments()
-        for name, chain in self.chain.items():
-            members.setdefault(chain, []).append(name)
-        blocks = [
-            Block(
-                chain,
-                tuple(Segment(*self.lifetimes[name], self.graph.tensors[name].bytes) for name in names),
-                max(alignments[name] for name in names),
-            )
-            for chain, names in members.items()
-        ]
-        blocks += [
-            Block(step.scratch, (Segment(number, number, step.schedule.scratch),), step.schedule.alignment)
-            for number, step in enumerate(self.steps)
-            if step.scratch is not None
-        ]
-        return blocks
-
-
-def _program(
-    graph: Graph, profile: HardwareProfile, objective: Objective, region: str, choice: _Choice, packing: Packing
-) -> Program:
-    alignments = choice.alignments()
-    buffers = [
-        Buffer(
-            name, name, graph.tensors[name].bytes, alignments[name], *choice.lifetimes[name],
-            packing.offsets[chain], region, None if chain == name else chain,
+    search = _Search(stages, input_mode, place.name)
+    layout = search.small() if objective == "sram" else None
+    if layout is None or (budget is not None and layout.packing.size > budget):
+        layout = search.within(budget)
+    if budget is not None and layout.packing.size > budget:
+        raise CapacityError(
+            f"the arena needs {layout.packing.size} bytes, {layout.packing.size - budget} more than the {budget} "
+            "available",
+            place=f"node {layout.binding.node.name!r} ({layout.binding.node.op.kind})",
+            remedy="choose a smaller network or a larger target" + ", or --input rows" * (input_mode == "resident"),
         )
-        for name, chain in choice.chain.items()
-    ]  # fmt: skip
-    buffers += [
-        Buffer(step.scratch, None, step.schedule.scratch, step.schedule.alignment, number, number,
-               packing.offsets[step.scratch], region)
-        for number, step in enumerate(choice.steps)
-        if step.scratch is not None
-    ]  # fmt: skip
-    alignment = max((buffer.alignment for buffer in buffers), default=4)
-    return Program(
-        graph, profile, objective, region, tuple(choice.steps), tuple(buffers),
-        packing.size, alignment, packing.lower_bound,
-    )  # fmt: skip
+    return layout.program(graph, profile, objective, place.name)
+
+
+class _Search:
+    """Plans of one network under different ceilings."""
+
+    def __init__(self, stages: Stages, input_mode: InputMode, region: str) -> None:
+        self.stages, self.region = stages, region
+        self.steps = len(stages.graph.nodes)
+        self.whole: list[list[Stage]] = []
+        for number in range(self.steps):
+            stage = stages.whole(number)
+            self.whole.append([stage] if stage else [])
+        if input_mode == "rows":
+            self.whole[0:1] = [_pushed(stages)]
+        self.pushed = input_mode == "rows"
+
+    def within(self, budget: int | None) -> Layout:
+        """The fastest plan whose arena stays within ``budget``, or else the least."""
+        layout = self._below(self.whole, math.inf)
+        if budget is None or (layout is not None and layout.packing.size <= budget):
+            return layout or self.least()
+        every = self._every()
+        ceiling = budget
+        for _ in range(ATTEMPTS):
+            layout = self._below(every, ceiling)
+            if layout is None:
+                break
+            if layout.packing.size <= budget:
+                return layout
+            ceiling = min(max(layout.heights), ceiling) - 1
+        return self.least()
+
+    def small(self) -> Layout:
+        """The plan with the least height that is not slower than the fastest by more than :data:`SLOWDOWN`."""
+        every = self._every()
+        allowed = SLOWDOWN * self._cycles(self.whole, math.inf)
+        low = least_peak(every, self.steps)
+        if self._cycles(every, low) > allowed:
+            heights = {
+                stage.base + extra for own in every for stage in own for each in stage.options for extra, _ in each
+            }
+            ceilings = sorted(height for height in heights if height >= low)
+            low = ceilings[bisect_left(ceilings, True, key=lambda ceiling: self._cycles(every, ceiling) <= allowed)]
+        return self._surely_below(every, low)
+
+    def least(self) -> Layout:
+        """The fastest plan of those with the least height."""
+        every = self._every()
+        return self._surely_below(every, least_peak(every, self.steps))
+
+    def _every(self) -> list[list[Stage]]:
+        """Whole layers and the segments that are not taller than the least that whole layers reach."""
+        ceiling = least_peak(self.whole, self.steps)
+        return [
+            own if first == 0 and self.pushed else own + self.stages.segments(first, ceiling=ceiling)
+            for first, own in enumerate(self.whole)
+        ]
+
+    def _cycles(self, stages: Sequence[Sequence[Stage]], ceiling: float) -> float:
+        found = fastest(stages, self.steps, ceiling)
+        return math.inf if found is None else sum(stage.cycles(ceiling) for stage in found)
+
+    def _surely_below(self, stages: Sequence[Sequence[Stage]], ceiling: float) -> Layout:
+        layout = self._below(stages, ceiling)
+        if layout is None:
+            raise UnsupportedError(
+                "its layers are not offered as a whole, nor all of a segment by row",
+                place=f"network {self.stages.graph.name!r}",
+                remedy="choose another code generator",
+            )
+        return layout
+
+    def _below(self, stages: Sequence[Sequence[Stage]], ceiling: float) -> Layout | None:
+        found = fastest(stages, self.steps, ceiling)
+        return None if found is None else lay_out(self.stages, found, ceiling, self.region)
+
+
+def _pushed(stages: Stages) -> list[Stage]:
+    """The segments a network can begin with whose rows the caller writes one at a time."""
+    graph = stages.graph
+    remedy = "compile it with --input resident"
+    if len(graph.inputs) != 1:
+        raise UnsupportedError(
+            f"has {len(graph.inputs)} inputs, and only a single one can come row by row",
+            place=f"network {graph.name!r}", remedy=remedy,
+        )  # fmt: skip
+    source = graph.tensors[graph.inputs[0]]
+    if row_count(source) < 2:
+        raise UnsupportedError(
+            f"has shape {list(source.shape)} and so no rows that could come one by one",
+            place=f"input {source.name!r}", remedy=remedy,
+        )  # fmt: skip
+    found = [stage for stage in stages.segments(0, pushed=True) if stage.flow and stage.flow.source == source.name]
+    if not found:
+        place = f"node {graph.nodes[0].name!r} ({graph.nodes[0].op.kind})" if graph.nodes else f"network {graph.name!r}"
+        raise UnsupportedError("cannot take the input row by row", place=place, remedy=remedy)
+    return found

@@ -15,14 +15,17 @@ from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_core.program.schedule import Schedule
 
 Objective = Literal["latency", "sram"]
+InputMode = Literal["resident", "rows"]
+"""Whether the input lies in the arena as a whole or the caller writes one row after the other."""
 
 
 @dataclass(frozen=True)
 class Buffer:
     """Bytes of the arena, alive from step ``first`` to step ``last`` inclusive.
 
-    Holds one ``tensor``, or the scratch of one step (``tensor`` is None). An operator that works in place gives its
-    output a buffer at the offset of its input's; ``shares`` names the first buffer of such a chain.
+    Holds one ``tensor``, or the scratch or the state of one step (``tensor`` is None). An operator that works in place
+    gives its output a buffer at the offset of its input's; ``shares`` names the first buffer of such a chain. A ring
+    holds only ``rows`` rows of its tensor: row y lies in slot y modulo ``rows``.
     """
 
     name: str
@@ -34,15 +37,47 @@ class Buffer:
     offset: int
     region: str
     shares: str | None = None
+    rows: int | None = None
 
 
 @dataclass(frozen=True)
 class Step:
-    """One node carried out by one kernel; ``scratch`` names the buffer the kernel works in, if any."""
+    """One node carried out by one kernel.
+
+    ``scratch`` names the buffer the kernel works in, ``state`` the one it keeps from row to row, if any.
+    """
 
     node: Node
     schedule: Schedule
     scratch: str | None = None
+    state: str | None = None
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Steps ``first`` to ``last`` inclusive, run row by row as the rows of the tensor ``source`` arrive.
+
+    ``order`` has one entry for each event: ARRIVAL for the next row of ``source``, otherwise the step, counted from
+    ``first``, that computes its next row. ``pushed``: the caller writes the rows of ``source`` one at a time, and
+    ``progress`` names the buffer that keeps the place in between (:func:`progress_bytes`); otherwise they all lie in
+    the arena from the start.
+    """
+
+    first: int
+    last: int
+    source: str
+    pushed: bool
+    order: tuple[int, ...]
+    progress: str | None = None
+
+
+ARRIVAL = -1
+"""The event of a segment's order at which a row of its source is there."""
+
+
+def progress_bytes(steps: int) -> int:
+    """Bytes that keep the place in a pushed segment: an int32 for its order, one for each step and for the source."""
+    return 4 * (steps + 2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +90,7 @@ class Program:
     region: str
     steps: tuple[Step, ...]
     buffers: tuple[Buffer, ...]
+    segments: tuple[Segment, ...]
     arena_bytes: int
     arena_alignment: int
     lower_bound: int
@@ -75,6 +111,10 @@ class Program:
                 chain = buffer.shares or buffer.name
                 heights[chain] = max(heights.get(chain, 0), buffer.size)
         return sum(heights.values())
+
+    def segment_of(self, step: int) -> Segment | None:
+        """The segment that a step is part of; None for a layer that runs as a whole."""
+        return next((segment for segment in self.segments if segment.first <= step <= segment.last), None)
 
     @property
     def binding_step(self) -> int:

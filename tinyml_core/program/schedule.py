@@ -26,3 +26,7 @@ class Schedule:
     """Bytes to which every buffer of this step is aligned."""
     flash: int = 0
     """Bytes of constants the kernel reads (weights, biases, tables)."""
+    rows: bool = False
+    """One output row per call, inputs read by row: such a step can be part of a segment, and only of a segment."""
+    state: int = 0
+    """Bytes carried from row to row, of schedules by row only; the kernel initialises them at its first row."""
