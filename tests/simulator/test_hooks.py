@@ -14,8 +14,8 @@ from tinyml_plugins.simulator import hooks
 def test_components_make_what_their_hook_promises():
     for components, protocol, names in (
         (hooks.tinyml_toolchains(), Toolchain, ["zig", "gcc"]),
-        (hooks.tinyml_runners(), Runner, ["unicorn"]),
-        (hooks.tinyml_project_writers(), ProjectWriter, ["makefile"]),
+        (hooks.tinyml_runners(), Runner, ["unicorn", "qemu"]),
+        (hooks.tinyml_project_writers(), ProjectWriter, ["makefile", "cmake"]),
     ):
         assert [component.name for component in components] == names
         for component in components:

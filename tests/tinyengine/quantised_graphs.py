@@ -59,6 +59,7 @@ def _binary(rng, rounding):
             Binary("multiply"),
             Binary("divide", RELU6),
             Binary("divide"),
+            Binary("squared_difference", RELU6),
             Binary("prelu"),
         ):
             b = GraphBuilder(f"{op} {shapes} {scales}", rounding)

@@ -30,7 +30,9 @@ def test_every_kernel_is_exercised(layer_graphs, make_profile):
     for graph in layer_graphs(Rounding.SINGLE):
         for node in graph.nodes:
             offered |= {
-                s.kernel for simd in (True, False) for s in TinyEngine(simd=simd).candidates(node, graph, profile)
+                s.kernel
+                for options in ({}, {"simd": False}, {"wide_weights": True})
+                for s in TinyEngine(**options).candidates(node, graph, profile)
             }
     assert offered == {kernel.name for kernels in KERNELS.values() for kernel in kernels}
 

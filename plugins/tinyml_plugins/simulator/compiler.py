@@ -14,6 +14,7 @@ from tinyml_core.errors import CapacityError, InputError, ToolchainError
 from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_plugins.simulator.elf import section_sizes
 from tinyml_plugins.simulator.firmware import LINKER_SCRIPT, STARTUP, link_name, linker_script, startup_source
+from tinyml_plugins.simulator.stack_bound import stack_bounds
 
 COMPILE_FLAGS = (
     "-std=c99",
@@ -111,7 +112,7 @@ def build(
     finally:
         partial.unlink(missing_ok=True)
     sizes = section_sizes(binary)
-    return Binary(binary, code=sizes.code, constants=sizes.constants, static=sizes.static, compiler=compiler)
+    return Binary(binary, sizes.code, sizes.constants, sizes.static, compiler, stack_bounds(binary))
 
 
 def _refusal(output: str, profile: HardwareProfile, compiler: str) -> CapacityError | ToolchainError:

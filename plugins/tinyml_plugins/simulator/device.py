@@ -44,7 +44,7 @@ class UnicornDevice:
             CompiledCounter(engine, library, base, code) if library else PythonCounter(engine, base, code)
         )
         self._estimator = Estimator(profile.core, image, code)
-        self._stack = StackPaint(engine, self.address("__stack_limit"), self.address("__stack_top"))
+        self._stack = StackPaint(self, self.address("__stack_limit"), self.address("__stack_top"))
         self._trouble: Trouble | None = None
         self._expired = False
         engine.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._on_invalid_access)

@@ -40,6 +40,16 @@ class Image:
     code: tuple[int, int]
     """First address of code and the address after the last."""
 
+    def code_bytes(self) -> bytes:
+        """What lies between the addresses of ``code``; zero where nothing was linked."""
+        base, end = self.code
+        memory = bytearray(end - base)
+        for _, run, data, _ in self.segments:
+            first, last = max(base, run), min(end, run + len(data))
+            if first < last:
+                memory[first - base : last - base] = data[first - run : last - run]
+        return bytes(memory)
+
     def function_at(self, address: int) -> str:
         """Name of the function that holds an address."""
         index = bisect_right(self.functions, (address, "\U0010ffff")) - 1

@@ -1,4 +1,4 @@
-"""Plugin ``simulator``: toolchains, the Unicorn runner and the Makefile writer."""
+"""Plugin ``simulator``: toolchains, the runners Unicorn and QEMU, and writers of build files."""
 
 from __future__ import annotations
 
@@ -28,17 +28,19 @@ def tinyml_toolchains() -> Iterable[Component[Toolchain]]:
 
 @hookimpl
 def tinyml_runners() -> Iterable[Component[Runner]]:
-    """The emulated core."""
+    """The emulated cores."""
     return [
-        Component("unicorn", f"{_HERE}.runner:UnicornRunner", "Unicorn, with exact instruction counts", extra="sim")
+        Component("unicorn", f"{_HERE}.runner:UnicornRunner", "Unicorn, with exact instruction counts", extra="sim"),
+        Component("qemu", f"{_HERE}.qemu.runner:QemuRunner", "qemu-system-arm on PATH, to check counts", extra="sim"),
     ]
 
 
 @hookimpl
 def tinyml_project_writers() -> Iterable[Component[ProjectWriter]]:
-    """Build files for plain ``make``."""
+    """Build files for plain ``make`` and for CMake."""
     return [
         Component(
             "makefile", f"{_HERE}.makefile:MakefileWriter", "Makefile, linker script and start-up code", extra="sim"
-        )
+        ),
+        Component("cmake", f"{_HERE}.cmake:CMakeWriter", "CMakeLists.txt with the network as a library"),
     ]

@@ -1,0 +1,1 @@
+"""QEMU: a second emulator, whose counts check Unicorn's."""
