@@ -124,6 +124,28 @@ def test_profile_by_function_adds_up(load):
     assert measurement.cycles.low <= measurement.cycles.core <= measurement.cycles.high
 
 
+LAYERS = """
+#define KEEP __attribute__((noinline, noclone))
+KEEP int shared(int n) { volatile int sum = 0; for (int i = 0; i < n; ++i) sum += i; return sum; }
+KEEP int first(int n) { return shared(n) + 1; }
+KEEP int second(int n) { return shared(3 * n) + 2; }
+KEEP int both(int n) { volatile int got = 0; for (int i = 0; i < 4; ++i) got += first(n) + second(n); return got; }
+"""
+
+
+@pytest.mark.parametrize("runner", [UnicornRunner(), PYTHON], ids=["compiled", "python"])
+def test_a_layer_costs_what_it_calls_too(runner, load):
+    device = load(LAYERS, ["both"], runner=runner)
+    plain = {row.symbol: row.instructions for row in device.call("both", [100], profile=True)[1].functions}
+    measured = device.call("both", [100], profile=True, layers=["first", "second"])[1]
+    rows = {row.symbol: row.instructions for row in measured.functions}
+    assert set(rows) == {"both", "first", "second"}
+    assert sum(rows.values()) == measured.instructions == sum(plain.values())
+    assert sum(row.cycles for row in measured.functions) == measured.cycles.core
+    assert rows["both"] == plain["both"]
+    assert 2.5 < rows["second"] / rows["first"] < 3
+
+
 @pytest.mark.parametrize("core", CORES)
 @pytest.mark.parametrize(("depth", "frames"), [(0, 1), (1, 2), (10, 11)])
 def test_stack_high_water_mark(core, depth, frames, load):

@@ -28,7 +28,7 @@ class Cycles:
 
 @dataclass(frozen=True)
 class FunctionProfile:
-    """What one function of the binary cost, callees not included."""
+    """What one function of the binary cost, callees included only where it was named as a layer."""
 
     symbol: str
     instructions: int
@@ -86,8 +86,12 @@ class Device(Protocol):
         """Copy bytes out of the device's memory."""
         ...
 
-    def call(self, symbol: str, arguments: Sequence[int], *, profile: bool = False) -> tuple[int, Measurement | None]:
+    def call(
+        self, symbol: str, arguments: Sequence[int], *, profile: bool = False, layers: Sequence[str] = ()
+    ) -> tuple[int, Measurement | None]:
         """Call a function and return its result; with ``profile`` also what it cost.
+
+        Each of the ``layers``, functions that the called one calls in turn, is profiled with everything it calls itself.
 
         Raises:
             DeviceFault: the program left its memory, executed nonsense or ran past the time limit.

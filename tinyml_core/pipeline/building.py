@@ -22,7 +22,8 @@ from tinyml_core.pipeline.accuracy import predictions, share_correct
 from tinyml_core.pipeline.compilation import CompileOptions, choose_toolchain, compile_into
 from tinyml_core.pipeline.execution import run_folder
 from tinyml_core.pipeline.passes import apply_passes
-from tinyml_core.pipeline.searching import check_choices, pose, run_search, search_report
+from tinyml_core.pipeline.search_journal import BuildJournals, search_fingerprint
+from tinyml_core.pipeline.searching import check_choices, pose, prepare_evaluator, run_search, search_report
 from tinyml_core.pipeline.stages import Stages
 from tinyml_core.pipeline.staging import staged
 
@@ -44,7 +45,8 @@ class Built:
 def build_project(project: Project, out: Path, platform: Platform) -> Built:
     """Search, train, quantise, compile, verify and report.
 
-    Everything that can fail cheaply (names, options, compiler, output folder) fails before anything dear begins.
+    Everything that can fail cheaply (names, options, compiler, output folder) fails before anything dear begins. What
+    the searches have paid for is kept beside ``out`` until the build is finished: one that was killed continues.
 
     Raises:
         TinyMLError: the first step that cannot be done, by name.
@@ -55,20 +57,29 @@ def build_project(project: Project, out: Path, platform: Platform) -> Built:
     trainer = platform.create(Evaluator, project.training.name, project.training.options, "training.options")
     quantizer = platform.create(Quantizer, project.quantizer.name, project.quantizer.options, "quantizer.options")
     check_choices(project, platform)
-    stages, chosen = Stages(platform.emit), project.search
+    stages, chosen, journals = Stages(platform.emit), project.search, BuildJournals(out, platform)
     with staged(out) as folder:
         with stages.stage("data") as stage:
             source = platform.create(DatasetSource, project.dataset.name, project.dataset.options, "dataset.options")
             data = source.load(project.seed)
             stage.result = _describe(data)
         problem = pose(project, data, profile, platform)
+        prepare_evaluator(project, problem, data, platform, stages)
         with stages.stage("search", chosen.evaluations) as stage:
-            found = run_search(problem, project, chosen.strategy, platform, platform.emit)
+            with journals.keep("search", search_fingerprint(project, chosen.strategy, problem.samples)) as journal:
+                found = run_search(
+                    problem, project, chosen.strategy, platform, platform.emit, journal=journal, resume=True
+                )
             stage.result = f"{found.costed} costed, {found.evaluated} evaluated, best {found.best.accuracy:.4f}"
         baseline = None
         if chosen.baseline is not None:
             with stages.stage("baseline", chosen.evaluations) as stage:
-                baseline = run_search(problem, project, chosen.baseline, platform, platform.emit)
+                with journals.keep(
+                    "baseline", search_fingerprint(project, chosen.baseline, problem.samples)
+                ) as journal:
+                    baseline = run_search(
+                        problem, project, chosen.baseline, platform, platform.emit, journal=journal, resume=True
+                    )
                 stage.result = f"{chosen.baseline.name}: best {baseline.best.accuracy:.4f}"
         with stages.stage("train") as stage:
             evaluation = trainer.evaluate(problem.graph_of(found.best.candidate), data, project.seed)
@@ -115,6 +126,7 @@ def build_project(project: Project, out: Path, platform: Platform) -> Built:
         (folder / REPORT_FILE).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
         for reporter in reporters:
             reporter.write(report, folder)
+    journals.remove()
     return Built(out, report)
 
 

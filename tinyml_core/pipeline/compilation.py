@@ -12,7 +12,7 @@ from tinyml_core.api.generator import CodeGenerator, GeneratedCode
 from tinyml_core.api.project_writer import ProjectWriter
 from tinyml_core.api.quantizer import Quantizer
 from tinyml_core.api.toolchain import Binary, Toolchain
-from tinyml_core.errors import CapacityError, ToolchainError, UnsupportedError
+from tinyml_core.errors import CapacityError, InputError, ToolchainError, UnsupportedError
 from tinyml_core.graph.graph import Graph, Rounding
 from tinyml_core.graph.serialise import digest, save
 from tinyml_core.hardware.profile import HardwareProfile
@@ -22,10 +22,13 @@ from tinyml_core.pipeline.memory_plan import MemoryPlan
 from tinyml_core.pipeline.passes import apply_passes
 from tinyml_core.pipeline.samples import Array
 from tinyml_core.pipeline.staging import staged
-from tinyml_core.program.planner import plan
+from tinyml_core.pipeline.tuning import Tuning, tune_graph, tuned_candidates
+from tinyml_core.pipeline.tuning_cache import TuningCache, layer_key
+from tinyml_core.program.planner import Candidates, plan
 from tinyml_core.program.program import InputMode, Objective, Program
 
 if TYPE_CHECKING:
+    from tinyml_core.pipeline.stages import Stages
     from tinyml_core.platform import Platform
 
 GRAPH_FILE = "model.tinyml"
@@ -44,6 +47,8 @@ class CompileOptions:
     """The first usable one when None: ``zig`` before any other, then by name."""
     toolchain_options: Mapping[str, Any] = field(default_factory=dict)
     runner: str = "unicorn"
+    tuned: bool = False
+    """Choose kernels by what ``tinyml tune`` measured instead of by estimates."""
     objective: Objective = "latency"
     input_mode: InputMode = "resident"
     rounding: Rounding | None = None
@@ -123,6 +128,15 @@ def plan_for(graph: Graph, profile: HardwareProfile, options: CompileOptions, pl
     return _planned(_rewritten(graph, options, platform), profile, generator, options)
 
 
+def tune(graph: Graph, profile: HardwareProfile, options: CompileOptions, platform: Platform, stages: Stages) -> Tuning:
+    """Measure the layers that :func:`compile_graph` would generate; see :mod:`tinyml_core.pipeline.tuning`."""
+    toolchain = choose_toolchain(platform, options.toolchain, options.toolchain_options)
+    generator = platform.create(CodeGenerator, options.generator, options.generator_options, "generator.options")
+    return tune_graph(
+        _rewritten(graph, options, platform), profile, generator, toolchain, platform, stages, runner=options.runner
+    )
+
+
 def _rewritten(graph: Graph, options: CompileOptions, platform: Platform) -> Graph:
     if options.rounding is not None:
         graph = replace(graph, rounding=options.rounding)
@@ -141,10 +155,23 @@ def _planned(graph: Graph, profile: HardwareProfile, generator: CodeGenerator, o
             place=f"SRAM limit of {options.sram} bytes",
             remedy="raise --sram",
         )
+    candidates = _candidates(graph, profile, generator, tuned=options.tuned)
     return plan(
-        graph, profile, lambda node: generator.candidates(node, graph, profile),
-        objective=options.objective, budget=budget, region=region.name, input_mode=options.input_mode,
+        graph, profile, candidates, objective=options.objective, budget=budget, region=region.name,
+        input_mode=options.input_mode,
     )  # fmt: skip
+
+
+def _candidates(graph: Graph, profile: HardwareProfile, generator: CodeGenerator, *, tuned: bool) -> Candidates:
+    if not tuned:
+        return lambda node: generator.candidates(node, graph, profile)
+    cache = TuningCache.read(generator)
+    if not any(cache.knows(layer_key(node, graph, profile)) for node in graph.nodes):
+        raise InputError(
+            f"knows no layer of this network for {profile.core}, rounding {graph.rounding.value} and these kernels",
+            place=str(cache.path), remedy=f"run first: tinyml tune MODEL --target {profile.name}",
+        )  # fmt: skip
+    return tuned_candidates(graph, profile, generator, cache)
 
 
 def choose_toolchain(platform: Platform, name: str | None, options: Mapping[str, Any]) -> tuple[str, Toolchain]:

@@ -127,10 +127,11 @@ def _invoke(
     device: Device, manifest: Manifest, graph: Graph, sample: Mapping[str, Array], *, profile: bool
 ) -> tuple[dict[str, Array], Measurement | None]:
     arena = device.address(manifest.arena_symbol)
+    layers = list(filter(None, (layer.function for layer in manifest.layers)))
     measurements: list[Measurement] = []
 
     def call(symbol: str) -> None:
-        status, measurement = device.call(symbol, [arena], profile=profile)
+        status, measurement = device.call(symbol, [arena], profile=profile, layers=layers)
         if status != 0:
             raise DeviceFault(f"{symbol} returned {status}", place=manifest.network)
         if measurement is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinyml_core.api.cost_model import CostModel
 from tinyml_core.api.dataset import Dataset, DatasetSource
-from tinyml_core.api.evaluator import Evaluator
+from tinyml_core.api.evaluator import Evaluator, PreparedEvaluator
 from tinyml_core.api.executor import ExecutorFactory
 from tinyml_core.api.quantizer import Quantizer
 from tinyml_core.api.search_space import SearchSpace
@@ -22,11 +22,12 @@ from tinyml_core.events import Event
 from tinyml_core.graph.graph import Graph
 from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_core.pipeline.passes import ordered_passes
+from tinyml_core.pipeline.search_journal import digest, search_fingerprint
 from tinyml_core.pipeline.stages import Stages
 from tinyml_core.search.budget import Budget
 from tinyml_core.search.candidate import Candidate
 from tinyml_core.search.evaluation import Work
-from tinyml_core.search.journal import Header, Journal, fingerprint
+from tinyml_core.search.journal import Header, Journal
 from tinyml_core.search.limits import Limits
 from tinyml_core.search.loop import search
 from tinyml_core.search.result import SearchResult
@@ -47,6 +48,8 @@ class Problem:
     work_of: Callable[[Candidate], Work]
     objectives: tuple[str, ...]
     """Costs kept low beside the accuracy."""
+    samples: str
+    """A hash of the samples that evaluations see."""
 
 
 def check_choices(project: Project, platform: Platform) -> None:
@@ -109,13 +112,31 @@ def pose(project: Project, data: Dataset, profile: HardwareProfile, platform: Pl
         platform=partial(type(platform).from_settings, platform.settings),
         evaluator=chosen.evaluator.name, evaluator_options=chosen.evaluator.options,
         dataset=project.dataset.name, dataset_options=project.dataset.options, dataset_seed=project.seed,
+        cache=chosen.cache or "",
     )  # fmt: skip
 
     def work_of(candidate: Candidate) -> Work:
         seed = zlib.crc32(candidate.key.encode(), project.seed)  # a candidate's result does not depend on its place
         return EvaluationTask(setup=setup, graph=graph_of(candidate), seed=seed)
 
-    return Problem(space, graph_of, costs_of, work_of, objectives)
+    return Problem(space, graph_of, costs_of, work_of, objectives, digest(data))
+
+
+def prepare_evaluator(project: Project, problem: Problem, data: Dataset, platform: Platform, stages: Stages) -> None:
+    """Let the evaluator do what its evaluations share, where there is such work.
+
+    Raises:
+        TinyMLError: it cannot be done, by name.
+    """
+    chosen = project.search.evaluator
+    evaluator = platform.create(Evaluator, chosen.name, chosen.options, "search.evaluator.options")
+    if isinstance(evaluator, PreparedEvaluator):
+        with stages.stage("prepare") as stage:
+
+            def hear(step: int, figure: float) -> None:
+                stage.advance(1, f"step {step}: {figure:.4f}")
+
+            evaluator.prepare(problem.space, data, project.seed, hear)
 
 
 def _cost_models(project: Project) -> tuple[Reference, ...]:
@@ -155,10 +176,7 @@ def run_search(
         searcher = searcher.toward(problem.objectives)
     if journal is None:
         return search(problem.space, searcher, **arguments)
-    shaping = project.model_dump(
-        exclude={"name": True, "training": True, "reporters": True, "search": {"workers", "executor", "baseline"}}
-    )
-    config = fingerprint(shaping | {"strategy": strategy.model_dump()})
+    config = search_fingerprint(project, strategy, problem.samples)
     with Journal(journal, Header(config=config, seed=project.seed), resume=resume) as kept:
         return search(problem.space, searcher, journal=kept, **arguments)
 
@@ -185,6 +203,7 @@ def search_project(project: Project, platform: Platform, journal: Path | None, *
         source = platform.create(DatasetSource, project.dataset.name, project.dataset.options, "dataset.options")
         data = source.load(project.seed)
     problem = pose(project, data, profile, platform)
+    prepare_evaluator(project, problem, data, platform, stages)
     strategy = project.search.strategy
     with stages.stage("search", project.search.evaluations) as stage:
         result = run_search(problem, project, strategy, platform, platform.emit, journal=journal, resume=resume)

@@ -5,14 +5,16 @@
 enum { LIMIT = 1, STRAY = 2, CHANGED = 4 };
 
 struct counter {
-    uint64_t *entries;    /* by halfword of code: how often the block that starts there was entered */
+    uint64_t *entries;    /* by context and halfword of code: how often the block that starts there was entered */
     uint64_t *falls;      /* of these, how often the next block followed in memory: its branch was not taken */
+    uint16_t *contexts;   /* by halfword of code: the context that begins where this block is entered, 0 for none */
     uint32_t *sizes;      /* bytes of the block */
     uint32_t *lengths;    /* its instructions */
     const uint16_t *code; /* the code itself */
     uint32_t base;        /* address of the first halfword */
     uint32_t halfwords;
-    uint32_t previous;     /* index of the last block entered */
+    uint32_t context;      /* the one running, 0 at the start */
+    uint64_t previous;     /* of the last block entered, its place in the tables of counts */
     uint32_t previous_end; /* address after it; odd where there is none */
     uint64_t executed;     /* instructions entered since the call began */
     uint64_t limit;
@@ -44,8 +46,11 @@ void on_block(void *engine, uint64_t address, uint32_t size, struct counter *c)
         halt(engine, c, STRAY, (uint32_t)address);
         return;
     }
+    if (c->contexts[index]) {
+        c->context = c->contexts[index];
+    }
     if (__builtin_expect(c->sizes[index] != size, 0)) {
-        if (c->entries[index]) {
+        if (c->sizes[index]) {
             halt(engine, c, CHANGED, (uint32_t)address);
             return;
         }
@@ -55,9 +60,9 @@ void on_block(void *engine, uint64_t address, uint32_t size, struct counter *c)
     if ((uint32_t)address == c->previous_end) {
         c->falls[c->previous]++;
     }
-    c->previous = index;
+    c->previous = (uint64_t)c->context * c->halfwords + index;
     c->previous_end = (uint32_t)address + size;
-    c->entries[index]++;
+    c->entries[c->previous]++;
     c->executed += c->lengths[index];
     if (__builtin_expect(c->executed > c->limit, 0)) {
         halt(engine, c, LIMIT, (uint32_t)address);

@@ -20,20 +20,27 @@ from tinyml_plugins.simulator.engine import Engine, unicorn
 
 @dataclass(frozen=True)
 class BlockRun:
-    """A block and how it ran: ``entries`` times, of which ``falls`` times on to the next address."""
+    """A block and how it ran: ``entries`` times, of which ``falls`` times on to the next address.
+
+    ``context`` is the one it ran in: the number, from 1, of the watched address entered last; 0 before any.
+    """
 
     address: int
     size: int
     length: int
     entries: int
     falls: int
+    context: int = 0
 
 
 class BlockCounter(Protocol):
     """Counts the blocks of one call."""
 
-    def begin(self, limit: int, profile: bool) -> None:
-        """Reset, and stop the machine once more than ``limit`` instructions have run."""
+    def begin(self, limit: int, profile: bool, watched: Sequence[int] = ()) -> None:
+        """Reset, and stop the machine once more than ``limit`` instructions have run.
+
+        A context begins whenever one of the ``watched`` addresses is entered.
+        """
         ...
 
     def end(self) -> None:
@@ -46,7 +53,7 @@ class BlockCounter(Protocol):
         ...
 
     def runs(self) -> Sequence[BlockRun]:
-        """What was counted, in order of address and size."""
+        """What was counted, in order of context, address and size."""
         ...
 
 
@@ -66,14 +73,15 @@ class CompiledCounter:
         binding: Any = importlib.import_module("unicorn.unicorn_py3.unicorn")  # the public one takes only Python
         uclib, handle = binding.uclib, cast(Any, engine)._uch
         halfwords = len(code) // 2
-        self._entries, self._falls = np.zeros(halfwords, np.uint64), np.zeros(halfwords, np.uint64)
         self._sizes, self._lengths = np.zeros(halfwords, np.uint32), np.zeros(halfwords, np.uint32)
+        self._contexts = np.zeros(halfwords, np.uint16)
         self._code, self._base = np.frombuffer(code[: 2 * halfwords], np.uint16), base
-        arrays = (self._entries, self._falls, self._sizes, self._lengths, self._code)
         stop = ctypes.cast(uclib.uc_emu_stop, ctypes.c_void_p)
         self._state = block_hook.Counter(
-            *(array.ctypes.data for array in arrays), base, halfwords, 0, 1, 0, 0, stop, 0, 0
-        )
+            contexts=self._contexts.ctypes.data, sizes=self._sizes.ctypes.data, lengths=self._lengths.ctypes.data,
+            code=self._code.ctypes.data, base=base, halfwords=halfwords, stop=stop,
+        )  # fmt: skip
+        self._allocate(1)
         status = uclib.uc_hook_add(
             handle,
             ctypes.byref(ctypes.c_size_t()),
@@ -86,12 +94,19 @@ class CompiledCounter:
         if status != 0:
             raise OSError(f"uc_hook_add failed with status {status}")
 
-    def begin(self, limit: int, profile: bool) -> None:
+    def _allocate(self, contexts: int) -> None:
+        shape = (contexts, len(self._sizes))  # of most contexts most pages stay untouched, and take no memory
+        self._entries, self._falls = np.zeros(shape, np.uint64), np.zeros(shape, np.uint64)
+        self._state.entries, self._state.falls = self._entries.ctypes.data, self._falls.ctypes.data
+
+    def begin(self, limit: int, profile: bool, watched: Sequence[int] = ()) -> None:
         """Reset; counting is free, so ``profile`` makes no difference."""
-        self._entries.fill(0)
-        self._falls.fill(0)
+        self._sizes.fill(0)
+        self._contexts.fill(0)
+        self._contexts[[(address - self._base) // 2 for address in watched]] = np.arange(1, len(watched) + 1)
+        self._allocate(len(watched) + 1)
         state = self._state
-        state.previous_end, state.executed, state.limit, state.reason = 1, 0, limit, 0
+        state.context, state.previous_end, state.executed, state.limit, state.reason = 0, 1, 0, limit, 0
 
     def end(self) -> None:
         """Nothing to do."""
@@ -103,11 +118,13 @@ class CompiledCounter:
 
     def runs(self) -> Sequence[BlockRun]:
         """See :class:`BlockCounter`."""
-        tables = (self._sizes, self._lengths, self._entries, self._falls)
         return [
-            BlockRun(self._base + 2 * int(index), *(int(table[index]) for table in tables))
-            for index in np.flatnonzero(self._entries)
-        ]
+            BlockRun(
+                self._base + 2 * int(index), int(self._sizes[index]), int(self._lengths[index]),
+                int(self._entries[context, index]), int(self._falls[context, index]), int(context),
+            )
+            for context, index in zip(*np.nonzero(self._entries), strict=True)
+        ]  # fmt: skip
 
 
 class PythonCounter:
@@ -116,16 +133,18 @@ class PythonCounter:
     def __init__(self, engine: Engine, base: int, code: bytes) -> None:
         self._engine, self._base, self._code = engine, base, code
         self._hook: int | None = None
-        self._reset(0)
+        self._reset(0, ())
 
-    def _reset(self, limit: int) -> None:
-        self._entries: dict[tuple[int, int], list[int]] = {}  # by address and size: length, entries, falls
+    def _reset(self, limit: int, watched: Sequence[int]) -> None:
+        self._entries: dict[tuple[int, int, int], list[int]] = {}  # by context, address, size: length, entries, falls
+        self._contexts = {address: number for number, address in enumerate(watched, 1)}
+        self._context = 0
         self._previous: list[int] = [0, 0, 0]
         self._previous_end, self._executed, self._limit, self._halted = 1, 0, limit, (0, 0)
 
-    def begin(self, limit: int, profile: bool) -> None:
+    def begin(self, limit: int, profile: bool, watched: Sequence[int] = ()) -> None:
         """Reset, and attach to the engine for a profiled call."""
-        self._reset(limit)
+        self._reset(limit, watched)
         if profile:
             self._engine.ctl_flush_tb()  # blocks translated without the hook would never call it
             self._hook = self._engine.hook_add(unicorn.UC_HOOK_BLOCK, self._on_block)
@@ -143,9 +162,11 @@ class PythonCounter:
             self._halted = (block_hook.STRAY, address)
             engine.emu_stop()
             return
-        row = self._entries.get((address, size))
+        self._context = self._contexts.get(address, self._context)
+        key = (self._context, address, size)
+        row = self._entries.get(key)
         if row is None:
-            row = self._entries[(address, size)] = [instructions_in(self._code[start : start + size]), 0, 0]
+            row = self._entries[key] = [instructions_in(self._code[start : start + size]), 0, 0]
         if address == self._previous_end:
             self._previous[2] += 1
         row[1] += 1
@@ -162,4 +183,7 @@ class PythonCounter:
 
     def runs(self) -> Sequence[BlockRun]:
         """See :class:`BlockCounter`."""
-        return [BlockRun(*key, *row) for key, row in sorted(self._entries.items())]
+        return [
+            BlockRun(address, size, length, entries, falls, context)
+            for (context, address, size), (length, entries, falls) in sorted(self._entries.items())
+        ]

@@ -83,7 +83,9 @@ class UnicornDevice:
         except EngineError as error:
             raise InputError(f"no memory of {size} bytes at 0x{address:08x}") from error
 
-    def call(self, symbol: str, arguments: Sequence[int], *, profile: bool = False) -> tuple[int, Measurement | None]:
+    def call(
+        self, symbol: str, arguments: Sequence[int], *, profile: bool = False, layers: Sequence[str] = ()
+    ) -> tuple[int, Measurement | None]:
         """Call a function with integer or pointer arguments (AAPCS) and return r0, unsigned.
 
         Raises:
@@ -101,11 +103,11 @@ class UnicornDevice:
         engine.reg_write(arm.UC_ARM_REG_LR, self._stop_address | 1)
         if profile:
             self._stack.paint(pointer)
-        self._run(entry, profile)
+        self._run(entry, profile, [self.address(layer) for layer in layers] if profile else [])
         if not profile:
             return engine.reg_read(arm.UC_ARM_REG_R0), None
         runs = self._counter.runs()
-        cycles, functions = self._estimator.estimate(runs)
+        cycles, functions = self._estimator.estimate(runs, symbol, layers)
         measurement = Measurement(
             instructions=sum(run.length * run.entries for run in runs),
             instructions_basis="measured",
@@ -115,10 +117,10 @@ class UnicornDevice:
         )
         return engine.reg_read(arm.UC_ARM_REG_R0), measurement
 
-    def _run(self, entry: int, profile: bool) -> None:
+    def _run(self, entry: int, profile: bool, watched: Sequence[int]) -> None:
         """Execute until the function returns, or raise what went wrong."""
         self._trouble, self._expired, error = None, False, 0
-        self._counter.begin(self._limit, profile)
+        self._counter.begin(self._limit, profile, watched)
         timer = threading.Timer(self._timeout, self._on_timeout)
         timer.daemon = True
         timer.start()

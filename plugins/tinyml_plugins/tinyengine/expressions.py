@@ -22,6 +22,7 @@ _ORDER = {"maximum": "x < y ? y : x", "minimum": "y < x ? y : x"}
 _FLOAT = {
     **_COMPARISONS, **_ORDER,
     "add": "x + y", "divide": "x / y", "multiply": "x * y", "prelu": "x < 0.0f ? x * y : x", "subtract": "x - y",
+    "squared_difference": "(x - y) * (x - y)",
     "modulo": "tinyml_modulo(x, y)", "power": "tinyml_power(x, y)", "remainder": "tinyml_remainder(x, y)",
 }  # fmt: skip
 _BOOLEAN = {**_COMPARISONS, "and": "(uint8_t)(x & y)", "or": "(uint8_t)(x | y)", "xor": "(uint8_t)(x ^ y)"}
@@ -36,6 +37,7 @@ def _integer(dtype: DType) -> dict[str, str]:
             function: f"({ctype})((u{ctype})x {sign} (u{ctype})y)"
             for function, sign in (("add", "+"), ("multiply", "*"), ("subtract", "-"))
         },
+        "squared_difference": f"({ctype})(((u{ctype})x - (u{ctype})y) * ((u{ctype})x - (u{ctype})y))",
         "prelu": f"x < 0 ? ({ctype})((u{ctype})x * (u{ctype})y) : x",
         **{function: f"tinyml_{function}_{name}(x, y)" for function in ("divide", "modulo", "power", "remainder")},
     }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from tinyml_core import __version__
-from tinyml_core.api.generator import GeneratedCode
+from tinyml_core.api.generator import GeneratedCode, RowFeed
 from tinyml_core.arithmetic.lowering import lower
 from tinyml_core.arithmetic.reference import prepare_results
 from tinyml_core.errors import UnsupportedError
@@ -16,19 +16,29 @@ from tinyml_core.graph.operators.window import Window
 from tinyml_core.graph.serialise import digest
 from tinyml_core.graph.tensor import Tensor
 from tinyml_core.hardware.profile import HardwareProfile
-from tinyml_core.program.program import Program, Step
+from tinyml_core.program.program import Program, Segment, Step
+from tinyml_core.program.rows import row_bytes, row_count
 from tinyml_core.program.schedule import Schedule
+from tinyml_plugins.tinyengine.constants import literals
 from tinyml_plugins.tinyengine.kernel import C_TYPES, Layer, LayerKernel
 from tinyml_plugins.tinyengine.naming import check_prefix
 from tinyml_plugins.tinyengine.rendering import render
+from tinyml_plugins.tinyengine.selftest import INCREMENT, MULTIPLIER, answers, element
 from tinyml_plugins.tinyengine.table import KERNELS, kernel_of
 
 SHARED = (
     "tinyml_arithmetic.h",
+    "tinyml_columns.h",
+    "tinyml_filters.h",
+    "tinyml_filters_dsp.h",
+    "tinyml_depthwise.h",
     "tinyml_fixed_point.h",
     "tinyml_float.h",
+    "tinyml_fours.h",
+    "tinyml_int16.h",
     "tinyml_pairs.h",
     "tinyml_pointwise.h",
+    "tinyml_recurrent.h",
     "tinyml_trigonometry.h",
 )
 """The headers that all generated networks share."""
@@ -46,6 +56,21 @@ class Port:
 
 
 @dataclass(frozen=True)
+class Stage:
+    """What runs as one: a whole layer, or the layers of a segment row by row."""
+
+    layers: tuple[WrittenLayer, ...]
+    segment: Segment | None = None
+
+    @property
+    def events(self) -> list[int]:
+        """The order as printed: 0 for an arrival, else 1 more than the step's place in the segment."""
+        assert self.segment is not None
+        events = [event + 1 for event in self.segment.order]
+        return events if self.segment.pushed else [event for event in events if event]
+
+
+@dataclass(frozen=True)
 class WrittenLayer:
     """A step with the statements of its function; no ``symbol`` where there is nothing to do."""
 
@@ -59,6 +84,11 @@ class WrittenLayer:
         """The C function, or ""."""
         return self.layer.symbol if self.body else ""
 
+    @property
+    def ignores_row(self) -> bool:
+        """Whether the function gets a row that it has no use for, as where there is only one."""
+        return self.layer.rowwise and not re.search(r"\brow\b", self.body)
+
 
 @dataclass(frozen=True, kw_only=True)
 class TinyEngine:
@@ -66,6 +96,8 @@ class TinyEngine:
 
     simd: bool = True
     """Offer the kernels that use the core's DSP extension, where it has one."""
+    wide_weights: bool = False
+    """Offer the kernels that keep int8 weights as int16 in flash: a tenth fewer instructions, twice the flash."""
 
     def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
         """Every schedule of every kernel that knows ``node``.
@@ -77,6 +109,7 @@ class TinyEngine:
             raise _unsupported(node, graph, "the code generator has no kernel for this operator")
         _check_arithmetic(node, graph)
         features = profile.features if self.simd else frozenset()
+        features |= {"wide_weights"} if self.wide_weights else set()
         schedules = [
             schedule
             for kernel in _kernels(node, graph)
@@ -96,32 +129,39 @@ class TinyEngine:
         """
         check_prefix(prefix)
         written = [self._write(program, number, step, prefix) for number, step in enumerate(program.steps)]
+        stages, feed = _stages(program, written), _feed(program, prefix)
+        outputs = _ports(program, program.graph.outputs, "output")
         values = {
             "prefix": prefix,
             "program": program,
             "graph": program.graph,
             "layers": written,
+            "stages": stages,
+            "feed": feed,
             "constants": [constant for each in written for constant in each.layer.constants],
             "inputs": _ports(program, program.graph.inputs, "input"),
-            "outputs": _ports(program, program.graph.outputs, "output"),
+            "outputs": outputs,
             "version": __version__,
             "options": ", ".join(f"{name} {value}" for name, value in sorted(asdict(self).items())),
             "digest": digest(program.graph),
+            **_selftest(program.graph, outputs),
         }
         files = {
             f"{prefix}.h": render("network.h.j2", **values),
             f"{prefix}.c": render("network.c.j2", **values),
             f"{prefix}_weights.h": render("weights.h.j2", **values),
+            f"{prefix}_selftest.c": render("selftest.c.j2", **values),
             **{name: render(name) for name in SHARED},
             "main.c": render("main.c.j2", **values),
         }
         return GeneratedCode(
             files=files,
-            invoke=f"{prefix}_invoke",
+            invoke=f"{prefix}_push_row" if feed else f"{prefix}_invoke",
             arena=f"{prefix}_arena",
             layers=tuple(each.symbol for each in written),
-            library=(f"{prefix}.c",),
+            library=(f"{prefix}.c", f"{prefix}_selftest.c"),
             example="main.c",
+            feed=feed,
         )
 
     def _write(self, program: Program, number: int, step: Step, prefix: str) -> WrittenLayer:
@@ -129,6 +169,36 @@ class TinyEngine:
         layer = Layer(program, step, f"{prefix}_step{number:02d}_{kind}")
         body = kernel_of(step.node.op, step.schedule.kernel).emit(layer=layer)
         return WrittenLayer(number, step, layer, body)
+
+
+def _selftest(graph: Graph, outputs: Sequence[Port]) -> dict[str, object]:
+    """What the template of the known-answer test needs."""
+    expected = answers(graph)
+    return {
+        "multiplier": MULTIPLIER,
+        "increment": INCREMENT,
+        "elements": [element("next", graph.tensors[name].dtype) for name in graph.inputs],
+        "expected": [(port, literals(expected[port.tensor.name])) for port in outputs],
+    }
+
+
+def _stages(program: Program, written: Sequence[WrittenLayer]) -> list[Stage]:
+    stages, number = [], 0
+    while number < len(written):
+        segment = program.segment_of(number)
+        last = segment.last if segment else number
+        stages.append(Stage(tuple(written[number : last + 1]), segment))
+        number = last + 1
+    return stages
+
+
+def _feed(program: Program, prefix: str) -> RowFeed | None:
+    """How the input's rows come, where they come one at a time."""
+    if not program.segments or not program.segments[0].pushed:
+        return None
+    source = program.graph.tensors[program.segments[0].source]
+    rows = row_count(source)
+    return RowFeed(f"{prefix}_begin", rows, row_bytes(source), program.buffer_of(source.name).rows or rows)
 
 
 def _check_arithmetic(node: Node, graph: Graph) -> None:

@@ -15,6 +15,7 @@ from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.graph.tensor import DType, Tensor
 from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_core.program.program import Program, Step
+from tinyml_core.program.rows import row_bytes, row_count
 from tinyml_core.program.schedule import Schedule
 from tinyml_plugins.tinyengine.constants import ConstantArray, literals
 
@@ -32,6 +33,8 @@ C_TYPES = {
 Types = frozenset[tuple[DType, DType]]
 """Types of the first input and of the first output."""
 INT8: Types = frozenset({(DType.INT8, DType.INT8)})
+INT16: Types = frozenset({(DType.INT16, DType.INT16)})
+QUANTISED = INT8 | INT16
 FLOAT: Types = frozenset({(DType.FLOAT32, DType.FLOAT32)})
 UNCHANGED: Types = frozenset((dtype, dtype) for dtype in DType)
 """Any type, the same behind as before."""
@@ -83,6 +86,40 @@ class Layer:
         ctype = C_TYPES[tensor.dtype]
         return f"({ctype} *){_address(ctype, self.program.buffer_of(tensor.name).offset)}"
 
+    @property
+    def rowwise(self) -> bool:
+        """Whether the function computes one row, ``row``, instead of the whole output."""
+        return self.step.schedule.rows
+
+    def row_source(self, index: int, row: str) -> str:
+        """C expression of a pointer to row ``row`` (an expression, never a row of padding) of an input."""
+        tensor = self.inputs[index]
+        ctype = C_TYPES[tensor.dtype]
+        if tensor.data is not None:
+            return f"({self.source(index)} + {self._row_offset(tensor, None, row)} / (int32_t)sizeof({ctype}))"
+        return f"(const {ctype} *){self._row_address(tensor, ctype, row)}"
+
+    def row_target(self, row: str, index: int = 0) -> str:
+        """C expression of a pointer to row ``row`` of an output."""
+        tensor = self.graph.outputs_of(self.node)[index]
+        ctype = C_TYPES[tensor.dtype]
+        return f"({ctype} *){self._row_address(tensor, ctype, row)}"
+
+    def _row_address(self, tensor: Tensor, ctype: str, row: str) -> str:
+        buffer = self.program.buffer_of(tensor.name)
+        return _address(ctype, f"{buffer.offset} + {self._row_offset(tensor, buffer.rows, row)}")
+
+    def _row_offset(self, tensor: Tensor, ring: int | None, row: str) -> str:
+        if row_count(tensor) == 1 or ring == 1:
+            return "0"
+        slot = f"({row})" if ring is None or ring >= row_count(tensor) else f"({row}) % {ring}"
+        return f"{slot} * {row_bytes(tensor)}"
+
+    def state(self, ctype: str) -> str:
+        """C expression of a pointer to what the schedule carries from row to row."""
+        assert self.step.state is not None, self.symbol
+        return f"({ctype} *){_address(ctype, self.program.buffer(self.step.state).offset)}"
+
     def scratch(self, ctype: str) -> str:
         """C expression of a pointer to the scratch that the schedule asked for."""
         assert self.step.scratch is not None, self.symbol
@@ -94,7 +131,7 @@ class Layer:
         return self.constants[-1].name
 
 
-def _address(ctype: str, offset: int) -> str:
+def _address(ctype: str, offset: int | str) -> str:
     # The planner aligned the offset, which -Wcast-align cannot know of a sum.
     return f"(arena + {offset})" if ctype == "int8_t" else f"(void *)(arena + {offset})"
 

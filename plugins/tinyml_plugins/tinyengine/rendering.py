@@ -7,6 +7,7 @@ from functools import cache
 import jinja2
 
 from tinyml_plugins.tinyengine.constants import literal
+from tinyml_plugins.tinyengine.depthwise_assembly import group
 from tinyml_plugins.tinyengine.naming import comment_text
 
 
@@ -20,6 +21,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.globals["depthwise_group"] = group
     environment.filters["comment"] = comment_text
     environment.filters["literal"] = literal
     environment.filters["times"] = _times

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import get_args
 
 from tinyml_core.api.runner import Cycles, FunctionProfile
@@ -41,8 +41,14 @@ class Estimator:
             self._costs[key] = {bound: self._model.cost(block, bound) for bound in _BOUNDS}
         return self._costs[key]
 
-    def estimate(self, runs: Iterable[BlockRun]) -> tuple[Cycles, tuple[FunctionProfile, ...]]:
-        """Cycles of everything that ran, and of each function, the most expensive first."""
+    def estimate(
+        self, runs: Iterable[BlockRun], called: str = "", layers: Sequence[str] = ()
+    ) -> tuple[Cycles, tuple[FunctionProfile, ...]]:
+        """Cycles of everything that ran, and of each function, the most expensive first.
+
+        What ran in the context of one of the ``layers`` (1 is the first) counts as its own, but for the instructions of
+        the function ``called``, which calls them.
+        """
         totals = dict.fromkeys(_BOUNDS, 0)
         instructions: defaultdict[str, int] = defaultdict(int)
         cycles: defaultdict[str, int] = defaultdict(int)
@@ -51,6 +57,8 @@ class Estimator:
             for bound, amount in spent.items():
                 totals[bound] += amount
             symbol = self._image.function_at(run.address)
+            if run.context and symbol != called:
+                symbol = layers[run.context - 1]
             instructions[symbol] += run.length * run.entries
             cycles[symbol] += spent["core"]
         rows = (FunctionProfile(symbol, instructions[symbol], cycles[symbol]) for symbol in instructions)

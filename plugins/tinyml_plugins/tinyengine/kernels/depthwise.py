@@ -8,7 +8,7 @@ on channel c of some pixel.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from tinyml_core.arithmetic.lowering import LinearLowering, lower_linear
@@ -17,11 +17,13 @@ from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_core.program.schedule import Schedule
 from tinyml_plugins.tinyengine.constants import literals
 from tinyml_plugins.tinyengine.geometry import Geometry, geometry
-from tinyml_plugins.tinyengine.kernel import INT8, Layer, Types
+from tinyml_plugins.tinyengine.kernel import C_TYPES, INT8, QUANTISED, Layer, Types
 from tinyml_plugins.tinyengine.rendering import render
 from tinyml_plugins.tinyengine.requantiser import channel_bytes, folded_bias, linear_requantiser
 from tinyml_plugins.tinyengine.timing import cycles
 
+DIRECT = 2.5
+"""Cycles without a plane, where every tap asks whether it is inside the image, to those with one."""
 MOST_TAPS = 64
 """Words of a filter that :class:`DepthwiseRowPairs` still writes out one by one."""
 
@@ -65,20 +67,27 @@ def row_pair_plane(g: Geometry) -> Plane:
 
 
 class DepthwisePlane:
-    """Any depthwise convolution, over an int8 plane."""
+    """Any depthwise convolution, over a plane of the input's type."""
 
     name: ClassVar[str] = "depthwise_plane"
     needs: ClassVar[frozenset[str]] = frozenset()
-    types: ClassVar[Types] = INT8
+    types: ClassVar[Types] = QUANTISED
 
     def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
-        """One schedule."""
+        """The whole output, and row by row without a plane."""
         p = plane(geometry(node, graph))
-        return [_schedule(self.name, node, graph, profile, p.rows * p.columns)]
+        scratch = p.rows * p.columns * graph.outputs_of(node)[0].dtype.size
+        whole = _schedule(self.name, node, graph, profile, scratch)
+        slower = DIRECT * whole.cycles
+        return [whole, replace(whole, rows=True, scratch=0, in_place=(), cycles=slower)]
 
     def emit(self, *, layer: Layer) -> str:
         """Loops over channels, output pixels and taps."""
-        return _emit(layer, "kernels/depthwise_plane.c.j2", plane(geometry(layer.node, layer.graph)), "int8_t")
+        if layer.rowwise:
+            return _emit_row(layer)
+        return _emit(
+            layer, "kernels/depthwise_plane.c.j2", plane(geometry(layer.node, layer.graph)), C_TYPES[layer.output.dtype]
+        )
 
 
 class DepthwiseRowPairs:
@@ -98,7 +107,9 @@ class DepthwiseRowPairs:
         dilated = g.dilation[0] > 1 and g.kernel[0] > 1
         if dilated or (g.stride[0] > 1 and g.stride[0] % 2) or p.word_rows * g.kernel[1] * p.block_rows > MOST_TAPS:
             return []
-        return [_schedule(self.name, node, graph, profile, 2 * p.rows * p.columns)]
+        blocks = -(-g.out_height // p.block_rows) * -(-g.out_width // 2)
+        computed = blocks * p.block_rows * 2
+        return [_schedule(self.name, node, graph, profile, 2 * p.rows * p.columns, computed)]
 
     def emit(self, *, layer: Layer) -> str:
         """Loops over channels and blocks of output pixels; taps are written out."""
@@ -115,10 +126,13 @@ class DepthwiseRowPairs:
         )
 
 
-def _schedule(kernel: str, node: Node, graph: Graph, profile: HardwareProfile, scratch: int) -> Schedule:
+def _schedule(
+    kernel: str, node: Node, graph: Graph, profile: HardwareProfile, scratch: int, computed: int = 0
+) -> Schedule:
+    """``computed`` output pixels, those beyond the image included."""
     g = geometry(node, graph)
     weights = graph.inputs_of(node)[1]
-    outputs = g.pixels * g.out_channels
+    outputs = (computed or g.pixels) * g.out_channels
     free = g.out_channels == g.channels and g.pixels <= g.height * g.width
     return Schedule(
         kernel=kernel,
@@ -156,11 +170,29 @@ def word_uses(g: Geometry) -> list[tuple[int, list[tuple[int, int]]]]:
     return sorted(uses.items())
 
 
+def _emit_row(layer: Layer) -> str:
+    g = geometry(layer.node, layer.graph)
+    lowering = lower_linear(layer.node, layer.graph)
+    filters = lowering.weights.reshape(-1, g.out_channels).T
+    activation = linear_requantiser(lowering, filters, layer.output.dtype)
+    return render(
+        "kernels/depthwise_row.c.j2",
+        g=g,
+        multiplier=g.out_channels // g.channels,
+        zero=lowering.input_zero_point,
+        line=layer.row_source(0, "iy"),
+        target=layer.row_target("row"),
+        activation=activation,
+        weights=layer.constant("weights", "int8_t", literals(filters)),
+        channels=layer.constant("channels", activation.channel_type, activation.channels(lowering.bias)),
+    )
+
+
 def _emit(layer: Layer, template: str, p: Plane, plane_type: str, **values: object) -> str:
     g = geometry(layer.node, layer.graph)
     lowering: LinearLowering = lower_linear(layer.node, layer.graph)
     filters = lowering.weights.reshape(-1, g.out_channels).T  # [channels, taps]
-    activation = linear_requantiser(lowering, filters)
+    activation = linear_requantiser(lowering, filters, layer.output.dtype)
     bias = folded_bias(lowering, filters)
     return render(
         template,

@@ -13,6 +13,7 @@ from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_core.program.schedule import Schedule
 from tinyml_plugins.tinyengine.kernel import C_TYPES, UNCHANGED, Layer, Types
 from tinyml_plugins.tinyengine.rendering import render
+from tinyml_plugins.tinyengine.rowwise import shape, source, target, with_rows
 from tinyml_plugins.tinyengine.timing import cycles
 
 
@@ -38,29 +39,28 @@ class Joining:
     def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
         """One schedule."""
         elements = sum(tensor.elements for tensor in graph.outputs_of(node))
-        return [
-            Schedule(
-                kernel=self.name,
-                cycles=cycles(self.name, profile, outputs=elements),
-                flash=sum(tensor.bytes for tensor in graph.inputs_of(node) if tensor.data is not None),
-            )
-        ]
+        schedule = Schedule(
+            kernel=self.name,
+            cycles=cycles(self.name, profile, outputs=elements),
+            flash=sum(tensor.bytes for tensor in graph.inputs_of(node) if tensor.data is not None),
+        )
+        return with_rows(schedule, node, graph)
 
     def emit(self, *, layer: Layer) -> str:
         """One pair of loops for each piece."""
         op, outputs = layer.node.op, layer.graph.outputs_of(layer.node)
         assert isinstance(op, Concat | Split)
         joins = isinstance(op, Concat)
-        whole = outputs[0].shape if joins else layer.inputs[0].shape
+        whole = shape(layer, outputs[0] if joins else layer.inputs[0])
         rows, stride = math.prod(whole[: op.axis]), math.prod(whole[op.axis :])
         pieces, offset = [], 0
         for index, tensor in enumerate(layer.inputs if joins else outputs):
-            run = math.prod(tensor.shape[op.axis :])
-            source, target = layer.source(index if joins else 0), layer.target(0 if joins else index)
+            run = math.prod(shape(layer, tensor)[op.axis :])
+            start, end = source(layer, index if joins else 0), target(layer, 0 if joins else index)
             if joins:
-                pieces.append(Piece(source, _behind(target, offset), rows, run, run, stride))
+                pieces.append(Piece(start, _behind(end, offset), rows, run, run, stride))
             else:
-                pieces.append(Piece(_behind(source, offset), target, rows, run, stride, run))
+                pieces.append(Piece(_behind(start, offset), end, rows, run, stride, run))
             offset += run
         return render("kernels/join.c.j2", ctype=C_TYPES[layer.output.dtype], pieces=pieces)
 

@@ -1,4 +1,4 @@
-"""Products of two activations, and transposed convolutions; float32 and int8 differ in their innermost lines only."""
+"""Products of two activations, and transposed convolutions; element types differ in the innermost lines only."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from tinyml_core.graph.tensor import DType
 from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_core.program.schedule import Schedule
 from tinyml_plugins.tinyengine.constants import literals
-from tinyml_plugins.tinyengine.kernel import FLOAT, INT8, Layer, Types
+from tinyml_plugins.tinyengine.kernel import C_TYPES, FLOAT, QUANTISED, Layer, Types
 from tinyml_plugins.tinyengine.limits import limited
 from tinyml_plugins.tinyengine.nest import strides
 from tinyml_plugins.tinyengine.rendering import render
 from tinyml_plugins.tinyengine.requantiser import Requantiser, channel_bytes, linear_requantiser
 from tinyml_plugins.tinyengine.timing import cycles
 
-WIDEST = 255
-"""Greatest difference between an int8 and its zero point."""
+WIDEST = {DType.INT8: 255, DType.INT16: 32768}
+"""Greatest difference between an integer and its zero point."""
 
 
 class MatrixProduct:
@@ -28,7 +28,7 @@ class MatrixProduct:
 
     name: ClassVar[str] = "matmul"
     needs: ClassVar[frozenset[str]] = frozenset()
-    types: ClassVar[Types] = FLOAT | INT8
+    types: ClassVar[Types] = FLOAT | QUANTISED
 
     def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
         """One schedule."""
@@ -51,11 +51,21 @@ class MatrixProduct:
         stacks, depth = output.shape[:-2], left[-2] if op.transpose_left else left[-1]
         values: dict[str, object]
         if output.dtype is DType.FLOAT32:
-            values = {"ctype": "float", "zero_points": (), "result": limited("sum", op.activation)}
+            values = {
+                "ctype": "float",
+                "accumulator": "float",
+                "zero_points": (),
+                "result": limited("sum", op.activation),
+            }
         else:
             lowering = lower_matmul(layer.node, layer.graph)
-            to = Requantiser(lowering.requantisation, depth * WIDEST * WIDEST)
-            values = {"ctype": "int8_t", "zero_points": lowering.zero_points, "result": to.of_constant("sum")}
+            to = Requantiser(lowering.requantisation, depth * WIDEST[output.dtype] ** 2, output.dtype)
+            values = {
+                "ctype": to.ctype,
+                "accumulator": to.accumulator,
+                "zero_points": lowering.zero_points,
+                "result": to.of_constant("sum"),
+            }
         return render(
             "kernels/matmul.c.j2",
             stacks=stacks,
@@ -82,7 +92,7 @@ class TransposedConvolution:
 
     name: ClassVar[str] = "transpose_conv2d"
     needs: ClassVar[frozenset[str]] = frozenset()
-    types: ClassVar[Types] = FLOAT | INT8
+    types: ClassVar[Types] = FLOAT | QUANTISED
 
     def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
         """One schedule."""
@@ -104,6 +114,8 @@ class TransposedConvolution:
         if image.dtype is DType.FLOAT32:
             values = {
                 "ctype": "float",
+                "accumulator": "float",
+                "weight_type": "float",
                 "weights": layer.source(1),
                 "start": "0.0f",
                 "bias": layer.source(2) if len(layer.inputs) == 3 else "",
@@ -111,12 +123,14 @@ class TransposedConvolution:
             }
         else:
             lowering = lower_linear(layer.node, layer.graph)
-            activation = linear_requantiser(lowering, lowering.weights.reshape(len(lowering.weights), -1))
+            activation = linear_requantiser(lowering, lowering.weights.reshape(len(lowering.weights), -1), image.dtype)
             channels = layer.constant("channels", activation.channel_type, activation.channels(lowering.bias))
             values = {
-                "ctype": "int8_t",
+                "ctype": C_TYPES[image.dtype],
+                "accumulator": activation.accumulator,
+                "weight_type": "int8_t",
                 "weights": layer.constant("weights", "int8_t", literals(lowering.weights)),
-                "start": f"(uint32_t){channels}[c].bias",
+                "start": f"({activation.accumulator}){channels}[c].bias",
                 "bias": "",
                 "zero": lowering.input_zero_point,
                 "result": activation.of("sum", f"{channels}[c]"),
