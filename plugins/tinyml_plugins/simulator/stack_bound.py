@@ -1,7 +1,8 @@
 """Stack bound: how deep the stack can grow in any execution of a function, from its machine code and what it calls.
 
 A function's frame is taken to be everything it ever pushes or subtracts, so the bound holds on every path. Generated
-networks have no recursion and no calls through pointers; where a binary has them there is no bound.
+networks have no recursion and no calls through pointers; where a binary has them there is no bound. Compilers call
+through pointers by BLX and BX; what writes the program counter otherwise jumps within its function.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _SUBTRACTED = re.compile(r"(?:sp, )?sp, #(0x[0-9a-f]+|\d+)")
 @dataclass
 class _Function:
     name: str
+    size: int
     frame: int = 0
     callees: set[int] = field(default_factory=set)
     unknown: bool = False
@@ -56,16 +58,15 @@ def _depth(
 def _functions(elf: Any) -> dict[int, _Function]:  # noqa: ANN401 - pyelftools carries no types
     symbols = list(elf.get_section_by_name(".symtab").iter_symbols())
     functions = {
-        symbol["st_value"] & ~1: _Function(symbol.name)
+        symbol["st_value"] & ~1: _Function(symbol.name, symbol["st_size"])
         for symbol in sorted(symbols, key=lambda symbol: (symbol["st_info"]["bind"] == "STB_GLOBAL", symbol.name))
         if symbol["st_info"]["type"] == "STT_FUNC" and symbol["st_shndx"] != "SHN_UNDEF"
     }
     starts = sorted(functions)
     for instruction in _instructions(elf, symbols):
-        index = bisect_right(starts, instruction.address) - 1
-        if index >= 0:
-            end = starts[index + 1] if index + 1 < len(starts) else 1 << 32
-            _account(instruction, functions[starts[index]], starts[index], end)
+        start = starts[max(bisect_right(starts, instruction.address) - 1, 0)]
+        if start <= instruction.address < start + functions[start].size:  # what fills the gaps is never executed
+            _account(instruction, functions[start], start, start + functions[start].size)
     return functions
 
 
@@ -98,6 +99,8 @@ def _account(instruction: Any, function: _Function, start: int, end: int) -> Non
         amount = _SUBTRACTED.fullmatch(text)
         function.frame += int(amount.group(1), 0) if amount else 0
         function.unknown |= amount is None  # an array of variable length
+    elif name in ("mov", "add") and text.startswith("sp, r"):
+        function.unknown = True  # likewise
     elif name in ("bl", "b", "blx", "bx", "cbz", "cbnz"):
         if text.rsplit("#", 1)[-1] != text:
             target = int(text.rsplit("#", 1)[-1], 0)

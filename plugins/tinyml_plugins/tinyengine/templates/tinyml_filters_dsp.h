@@ -167,7 +167,7 @@
                 "ldr.w lr, [sp, #20]\n" \
                 "mov r5, r4\n" \
                 "mov r7, r6\n" \
-                "bx r2\n" \
+                "mov pc, r2\n" \
                 "2:\n" TINYML_REPEAT(4, step) \
                 "3:\n" \
                 "cmp r1, lr\n" \
@@ -209,7 +209,7 @@
                 "ldrd r4, r5, [r0], #8\n" \
                 "ldrd r1, r2, [sp, #12]\n" \
                 "ldr.w lr, [sp, #20]\n" \
-                "bx r2\n" \
+                "mov pc, r2\n" \
                 "2:\n" half \
                 "ldr.w pc, [sp, #32]\n" \
                 "3:\n" TINYML_REPEAT(4, step) \
