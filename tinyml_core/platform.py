@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from tinyml_core.pipeline.compilation import Compiled, CompileOptions
     from tinyml_core.pipeline.execution import Execution
     from tinyml_core.pipeline.searching import Found
+    from tinyml_core.pipeline.space_selection import SelectionOptions, SpaceSelection
+    from tinyml_core.pipeline.tuning import Tuning
 
 T = TypeVar("T")
 
@@ -192,6 +194,17 @@ class Platform:
             stage.result = compiled.manifest.compiler
         return compiled
 
+    def tune(
+        self, model: str | Path | Graph, target: str | HardwareProfile, options: CompileOptions | None = None
+    ) -> Tuning:
+        """Measure the kernels a network could use on a target; see :mod:`tinyml_core.pipeline.tuning`."""
+        from tinyml_core.pipeline.compilation import CompileOptions, tune
+        from tinyml_core.pipeline.stages import Stages
+
+        profile = target if isinstance(target, HardwareProfile) else self.target(target)
+        graph = model if isinstance(model, Graph) else self.load(model)
+        return tune(graph, profile, options or CompileOptions(), self, Stages(self.emit))
+
     def run(
         self, folder: str | Path, inputs: Mapping[str, npt.NDArray[Any]] | None = None, *, seed: int = 0,
         runner: str | None = None,
@@ -211,6 +224,12 @@ class Platform:
         from tinyml_core.pipeline.searching import search_project
 
         return search_project(project, self, Path(journal) if journal else None, resume=resume)
+
+    def select_space(self, project: Project, options: SelectionOptions | None = None) -> SpaceSelection:
+        """Choose the space to search; see :mod:`tinyml_core.pipeline.space_selection`."""
+        from tinyml_core.pipeline.space_selection import SelectionOptions, select_space
+
+        return select_space(project, options or SelectionOptions(), self)
 
     def build(self, project: Project, out: str | Path) -> Built:
         """Carry out a whole project into the folder ``out``; see :mod:`tinyml_core.pipeline.building`."""

@@ -199,7 +199,7 @@ def test_hooks_are_listed_with_what_they_return(bare):
 
 def test_show_a_kind_lists_its_names(bare):
     shown = json.loads(bare.tinyml("show", "search-strategy", "--json").stdout)
-    assert [row["name"] for row in shown["components"]] == ["evolution", "random"]
+    assert [row["name"] for row in shown["components"]] == ["evolution", "nsga2", "ofa", "random"]
     assert all(row["summary"] for row in shown["components"])
 
 

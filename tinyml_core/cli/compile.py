@@ -32,6 +32,7 @@ FLOAT_BYTES = 4
 @click.option("--rounding", type=click.Choice(["tflite", "single"]), help="The model's own by default.")
 @click.option("--toolchain", metavar="NAME", help="zig or gcc; the first usable one by default.")
 @click.option("--generator", metavar="NAME", help="tinyengine by default.")
+@click.option("--tuned", is_flag=True, help="Choose kernels by what `tinyml tune` measured, not by estimates.")
 @click.option("--prefix", default="model", show_default=True, metavar="NAME", help="Starts every public C name.")
 @click.option("--without", multiple=True, metavar="PASS", help="Leave out a pass of `tinyml passes`; repeatable.")
 @click.option(
@@ -47,7 +48,7 @@ FLOAT_BYTES = 4
 def command(
     session: Session, model: Path, target: str, out: Path, objective: str, input_mode: str, sram: int | None,
     region: str | None, rounding: str | None, toolchain: str | None, generator: str | None, prefix: str,
-    without: tuple[str, ...], calibration: Path | None, quantizer: str | None,
+    without: tuple[str, ...], calibration: Path | None, quantizer: str | None, tuned: bool,
 ) -> None:  # fmt: skip
     """Turn the trained network MODEL (.tflite, .onnx or .tinyml) into C and a linked binary for a microcontroller."""
     settings = session.with_options_of(generator=generator, toolchain=toolchain, quantizer=quantizer)
@@ -60,7 +61,7 @@ def command(
         toolchain_options=chosen.toolchain.options if chosen.toolchain else {},
         quantizer=chosen.quantizer.name, quantizer_options=chosen.quantizer.options,
         objective="sram" if objective == "sram" else "latency",
-        input_mode="rows" if input_mode == "rows" else "resident", sram=sram, region=region,
+        input_mode="rows" if input_mode == "rows" else "resident", sram=sram, region=region, tuned=tuned,
         rounding=Rounding(rounding) if rounding else None, prefix=prefix, without=without,
         calibration=read_npz(calibration, element_bytes=FLOAT_BYTES) if calibration else None,
     )  # fmt: skip

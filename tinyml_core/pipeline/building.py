@@ -15,6 +15,7 @@ from tinyml_core.api.dataset import Dataset, DatasetSource, Split
 from tinyml_core.api.evaluator import Evaluator
 from tinyml_core.api.quantizer import Quantizer
 from tinyml_core.api.reporter import Reporter
+from tinyml_core.api.resolution import suited
 from tinyml_core.config import CompileSection, Project
 from tinyml_core.errors import UnsupportedError
 from tinyml_core.graph.graph import Graph, Rounding
@@ -82,7 +83,9 @@ def build_project(project: Project, out: Path, platform: Platform) -> Built:
                     )
                 stage.result = f"{chosen.baseline.name}: best {baseline.best.accuracy:.4f}"
         with stages.stage("train") as stage:
-            evaluation = trainer.evaluate(problem.graph_of(found.best.candidate), data, project.seed)
+            best = problem.graph_of(found.best.candidate)
+            data = suited(data, best)  # from here on the images have the resolution that the search chose
+            evaluation = trainer.evaluate(best, data, project.seed)
             if evaluation.graph is None:
                 raise UnsupportedError(
                     f"evaluator {project.training.name!r} judges networks but does not train them",

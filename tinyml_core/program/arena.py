@@ -1,14 +1,15 @@
 """The arena packer: offsets for blocks that live at overlapping times.
 
 A block is a chain of tensors that start at one offset: its height changes over time. No placement needs less than the
-greatest sum of heights at any step (the lower bound). First-fit over several orders usually reaches it; where it does
-not, a search packs the tightest moments and first-fit the rest, and a seeded local search over orders closes the gap.
+greatest sum of heights at any step, gaps of alignment included (the lower bound). First-fit over several orders usually
+reaches it; where not, a search packs the tightest moments and first-fit the rest, and a seeded local search over
+orders closes the gap.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -67,8 +68,15 @@ class Packing:
 
 
 def lower_bound(blocks: Sequence[Block]) -> int:
-    """The greatest sum of heights at any step."""
-    return max((sum(heights.values()) for heights in _moments(blocks)), default=0)
+    """The greatest sum of heights at any step, with the gaps that alignment forces between them."""
+    return max((_least_height(heights, blocks) for heights in _moments(blocks)), default=0)
+
+
+def _least_height(heights: Mapping[int, int], blocks: Sequence[Block]) -> int:
+    """Every block ends where another can begin, a multiple of the least alignment, but for the topmost one."""
+    unit = min((blocks[number].alignment for number in heights), default=1)
+    gaps = [-height % unit for height in heights.values()]
+    return sum(heights.values()) + sum(gaps) - max(gaps, default=0)
 
 
 def pack(blocks: Sequence[Block], *, thorough: bool = True) -> Packing:
@@ -93,10 +101,10 @@ def pack(blocks: Sequence[Block], *, thorough: bool = True) -> Packing:
 
 def _orders(blocks: Sequence[Block]) -> Iterator[list[int]]:
     keys: tuple[Callable[[Block], tuple[object, ...]], ...] = (
-        lambda block: (-block.height, block.span, block.name),
-        lambda block: (-block.area, block.span, block.name),
-        lambda block: (block.span[0] - block.span[1], -block.height, block.name),
-        lambda block: (block.span[0], -block.height, block.name),
+        lambda block: (-block.height, block.span),
+        lambda block: (-block.area, block.span),
+        lambda block: (block.span[0] - block.span[1], -block.height),
+        lambda block: (block.span[0], -block.height),
     )
     for key in keys:
         yield sorted(range(len(blocks)), key=lambda number: key(blocks[number]))

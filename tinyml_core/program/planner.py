@@ -66,6 +66,16 @@ def plan(
     return layout.program(graph, profile, objective, place.name)
 
 
+def least_bytes(graph: Graph, candidates: Candidates, *, input_mode: InputMode = "resident") -> int:
+    """The bytes alive at the tallest moment of the smallest plan: its lower bound, without placing anything.
+
+    Raises:
+        UnsupportedError: a schedule aliases a constant, or the input cannot come row by row.
+    """
+    search = _Search(Stages(graph, [list(candidates(node)) for node in graph.nodes]), input_mode, "")
+    return int(search.lowest())
+
+
 class _Search:
     """Plans of one network under different ceilings."""
 
@@ -113,6 +123,10 @@ class _Search:
         """The fastest plan of those with the least height."""
         every = self._every()
         return self._surely_below(every, least_peak(every, self.steps))
+
+    def lowest(self) -> float:
+        """The least height of any plan."""
+        return least_peak(self._every(), self.steps)
 
     def _every(self) -> list[list[Stage]]:
         """Whole layers and the segments that are not taller than the least that whole layers reach."""

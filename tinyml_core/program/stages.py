@@ -120,6 +120,8 @@ class Stages:
 
 def _by_rows(node: Node, graph: Graph, options: Sequence[Schedule]) -> list[Option]:
     """The schedules by row, by scratch; of those that differ in state the ones with the least compete."""
-    known = [schedule for schedule in options if schedule.rows] if by_rows(node, graph) else []
-    state = min((schedule.state for schedule in known), default=0)
+    known = [schedule for schedule in options if schedule.rows]
+    if not known or not by_rows(node, graph):
+        return []
+    state = min(schedule.state for schedule in known)
     return [(schedule.scratch, schedule) for schedule in known if schedule.state == state]

@@ -114,7 +114,9 @@ class QemuDevice:
         except MemoryRefusedError as error:
             raise InputError(f"no memory of {size} bytes at 0x{address:08x}") from error
 
-    def call(self, symbol: str, arguments: Sequence[int], *, profile: bool = False) -> tuple[int, Measurement | None]:
+    def call(
+        self, symbol: str, arguments: Sequence[int], *, profile: bool = False, layers: Sequence[str] = ()
+    ) -> tuple[int, Measurement | None]:
         """Call a function with up to four integer or pointer arguments (AAPCS) and return r0, unsigned.
 
         Raises:
@@ -132,12 +134,12 @@ class QemuDevice:
         self._debugger.set_register(_LR, self._spare + _RETURN | 1)
         if profile:
             self._stack.paint(pointer)
-        self._counts.begin()
+        self._counts.begin([self.address(layer) for layer in layers] if profile else [])
         registers = self._run(entry, symbol)
         if not profile:
             return registers[0], None
         runs = self._counts.runs()
-        cycles, functions = self._estimator.estimate(runs)
+        cycles, functions = self._estimator.estimate(runs, symbol, layers)
         measurement = Measurement(
             instructions=sum(run.length * run.entries for run in runs),
             instructions_basis="measured",

@@ -18,11 +18,14 @@ extern void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, void
 
 enum { STRAY = 1, CHANGED = 2 };
 
-struct block {
-    uint64_t entries; /* how often the block that starts at this halfword was entered */
+struct shape {
+    uint32_t size;   /* bytes of the block that starts at this halfword */
+    uint32_t length; /* its instructions */
+};
+
+struct count {
+    uint64_t entries; /* how often a block was entered in a context */
     uint64_t falls;   /* of these, how often the next block followed in memory: its branch was not taken */
-    uint32_t size;    /* bytes */
-    uint32_t length;  /* instructions */
 };
 
 struct counts {
@@ -31,34 +34,40 @@ struct counts {
     uint32_t ignored; /* address of the page of the runner's own instructions */
     uint32_t reason;  /* what went wrong, and where */
     uint32_t place;
-    uint32_t previous; /* index of the last block entered */
+    uint32_t context;  /* the one running, 0 at the start */
+    uint64_t previous; /* of the last block entered, its place among the counts */
     uint64_t previous_end;
-    struct block blocks[]; /* by halfword of code; behind them the code itself */
 };
 
 int qemu_plugin_version = PLUGIN_VERSION;
 static struct counts *counts;
+static struct shape *shapes;      /* by halfword of code */
+static const uint16_t *code;      /* the code itself */
+static const uint16_t *contexts;  /* by halfword of code: the context that begins where it is entered, 0 for none */
+static struct count *by_context;  /* by context and halfword */
 static pid_t parent;
 
 static void on_block(unsigned cpu, void *data)
 {
-    struct block *const block = data;
-    const uint32_t index = (uint32_t)(block - counts->blocks);
+    const struct shape *const shape = data;
+    const uint32_t index = (uint32_t)(shape - shapes);
     const uint64_t address = counts->base + 2u * (uint64_t)index;
 
     (void)cpu;
-    if (address == counts->previous_end) {
-        counts->blocks[counts->previous].falls++;
+    if (contexts[index]) {
+        counts->context = contexts[index];
     }
-    counts->previous = index;
-    counts->previous_end = address + block->size;
-    block->entries++;
+    if (address == counts->previous_end) {
+        by_context[counts->previous].falls++;
+    }
+    counts->previous = (uint64_t)counts->context * counts->halfwords + index;
+    counts->previous_end = address + shape->size;
+    by_context[counts->previous].entries++;
 }
 
 /* Bytes of a run of instructions; QEMU 7 tells too many where one of 32 bits crosses into the next page. */
 static uint32_t size_of(uint32_t index, uint32_t length)
 {
-    const uint16_t *const code = (const uint16_t *)(counts->blocks + counts->halfwords);
     uint32_t at = index;
 
     for (; length != 0 && at < counts->halfwords; --length) {
@@ -80,7 +89,7 @@ static void on_translation(uint64_t id, struct qemu_plugin_tb *tb)
         }
         return;
     }
-    struct block *const block = counts->blocks + index;
+    struct shape *const block = shapes + index;
     const uint32_t size = size_of((uint32_t)index, length);
     if (block->length != 0 && block->length != length) {
         counts->reason |= CHANGED; /* blocks already counted would get another length */
@@ -118,6 +127,10 @@ int qemu_plugin_install(uint64_t id, const void *info, int argc, char **argv)
     if (counts == MAP_FAILED || pthread_create(&thread, 0, watch, 0) != 0) {
         return 1;
     }
+    shapes = (struct shape *)(counts + 1);
+    code = (const uint16_t *)(shapes + counts->halfwords);
+    contexts = code + counts->halfwords;
+    by_context = (struct count *)(contexts + counts->halfwords);
     qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
     return 0;
 }
