@@ -6,12 +6,14 @@ from pathlib import Path
 
 import click
 
-from tinyml_core.cli.memory_drawing import draw, marks
+from tinyml_core.cli.memory_drawing import draw, marks, shortened
 from tinyml_core.cli.options import Session, shared_options
 from tinyml_core.cli.output import Table
 from tinyml_core.pipeline.compilation import CompileOptions, plan_for
 from tinyml_core.pipeline.manifest import read_manifest
 from tinyml_core.pipeline.memory_plan import MemoryPlan, PlacedBuffer
+
+LONGEST_NAME = 48
 
 
 @click.command()
@@ -60,7 +62,8 @@ def _summary(network: str, plan: MemoryPlan) -> list[str]:
 
 
 def _described(buffer: PlacedBuffer) -> str:
-    return f"{buffer.name} with {buffer.size:,} B" + (f", {_rows(buffer)} rows" if buffer.rows else "")
+    rows = f", {_rows(buffer)} rows" if buffer.rows else ""
+    return f"{shortened(buffer.name, LONGEST_NAME)} with {buffer.size:,} B{rows}"
 
 
 def _rows(buffer: PlacedBuffer) -> str:
@@ -71,8 +74,9 @@ def _legend(plan: MemoryPlan) -> Table:
     named = marks(plan)
     rows = [
         (
-            named[buffer.name], buffer.name, f"{buffer.size:,}", _rows(buffer), f"{buffer.offset:,}",
-            f"{buffer.first} to {buffer.last}", f"in place of {buffer.shares}" if buffer.shares else "",
+            named[buffer.name], shortened(buffer.name, LONGEST_NAME), f"{buffer.size:,}", _rows(buffer),
+            f"{buffer.offset:,}", f"{buffer.first} to {buffer.last}",
+            f"in place of {shortened(buffer.shares, LONGEST_NAME)}" if buffer.shares else "",
         )
         for buffer in plan.buffers
     ]  # fmt: skip

@@ -15,6 +15,11 @@ LETTERS = {"tensor": string.ascii_uppercase, "ring": string.ascii_lowercase, "wo
 NAME_WIDTH = 28
 
 
+def shortened(name: str, width: int) -> str:
+    """A name in at most ``width`` characters: converters join the names of all that they fuse."""
+    return name if len(name) <= width else f"...{name[3 - width :]}"
+
+
 def marks(plan: MemoryPlan) -> dict[str, str]:
     """A letter for each buffer, by its name."""
     found: dict[str, str] = {}
@@ -46,7 +51,7 @@ def draw(plan: MemoryPlan, width: int) -> Iterator[str]:
             left = int(buffer.offset / scale)
             right = max(left + 1, round((buffer.offset + buffer.size) / scale))
             cells[left:right] = named[buffer.name] * (min(right, width) - left)
-        name = step.name if len(step.name) <= NAME_WIDTH else f"...{step.name[3 - NAME_WIDTH :]}"
+        name = shortened(step.name, NAME_WIDTH)
         binding = "*" if step.live_bytes == top else " "
         yield f"{number:4} {_frame(plan, number)}{name:{NAME_WIDTH}} |{''.join(cells)}|{binding}{step.live_bytes:,}"
 
