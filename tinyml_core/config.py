@@ -62,6 +62,12 @@ class SearchSection(_Section):
         default_factory=lambda: {"sram_bytes": 4e3, "flash_bytes": 48e3, "macs": 250e3},
         description="greatest value of each cost a network may have",
     )
+    cache: str | None = Field(
+        default=None,
+        min_length=1,
+        description="file that keeps accuracies from one search to the next, by a hash of network, evaluator, dataset "
+        "and seed",
+    )
     objectives: tuple[str, ...] | None = Field(
         default=None,
         strict=False,

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from tinyml_core import Platform
-from tinyml_core.config import Project
+from tinyml_core.config import Project, Reference
 from tinyml_core.errors import UnsupportedError
 from tinyml_core.pipeline.search_journal import BuildJournals, digest, search_fingerprint
 from tinyml_core.search.evaluation import EvaluationPool
@@ -75,10 +75,10 @@ def test_a_killed_build_continues_its_searches_and_ends_alike(tmp_path, evaluate
     resumed = Platform().build(PROJECT, tmp_path / "out")
     assert len(evaluated) == 10 - len(paid)
     assert hidden(tmp_path) == [], "a finished build leaves no journal"
-    calm = Platform().build(PROJECT, tmp_path / "calm")
-    assert len(evaluated) == 10 - len(paid) + 10
-    for key in ("search", "baseline", "accuracy", "instructions"):
-        assert resumed.report[key] == calm.report[key]
+    for part, strategy in (("search", "evolution"), ("baseline", "random")):
+        chosen = PROJECT.search.model_copy(update={"strategy": Reference(name=strategy)})
+        calm = Platform().search(PROJECT.model_copy(update={"search": chosen})).report
+        assert resumed.report[part] == {key: calm[key] for key in resumed.report[part]}
 
 
 @pytest.fixture(scope="module")

@@ -62,6 +62,11 @@ def test_chains_of_layers_are_packed_within_one_percent(seed):
     assert packing.size <= 1.01 * packing.lower_bound
 
 
+def test_the_lower_bound_counts_the_gaps_of_alignment():
+    found = [Block(name, (Extent(0, 0, 5),), 4) for name in "abc"]
+    assert lower_bound(found) == pack(found).size == 21
+
+
 def test_packing_is_deterministic():
     rng = np.random.default_rng(3)
     found = [

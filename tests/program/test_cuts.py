@@ -57,8 +57,9 @@ def test_heights_are_the_bytes_alive(seed):
     graph = random_graph(choose_from(np.random.default_rng(seed)), nodes=range(1, 10), operators=IMAGES)
     for objective in ("latency", "sram"):
         program = plan(graph, BOARD, pseudo_kernels(graph), objective=objective)
-        assert program.lower_bound == max(program.live_bytes(step) for step in range(len(program.steps)))
-        assert program.arena_bytes <= 1.01 * program.lower_bound + 16
+        alive = max(program.live_bytes(step) for step in range(len(program.steps)))
+        assert alive <= program.lower_bound <= alive + 4 * len(program.buffers)
+        assert program.arena_bytes <= max(1.01 * program.lower_bound, program.lower_bound + 4)
         offered = pseudo_kernels(graph)
         stages = Stages(graph, [offered(node) for node in graph.nodes])
         for number, step in enumerate(program.steps):

@@ -94,6 +94,15 @@ def test_an_existing_journal_is_not_overwritten(tmp_path):
     assert (tmp_path / "j").read_bytes() == content
 
 
+def test_two_searches_cannot_share_it(tmp_path):
+    with Journal(tmp_path / "j", HEADER) as journal:
+        with pytest.raises(InputError, match="is in use by another search; wait for it to end"):
+            Journal(tmp_path / "j", HEADER, resume=True)
+        journal.add_costs(CANDIDATE, {"macs": 1.0})
+    with Journal(tmp_path / "j", HEADER, resume=True) as journal:
+        assert journal.costs(CANDIDATE) == {"macs": 1.0}
+
+
 def test_resuming_what_never_began_begins_it(tmp_path):
     with Journal(tmp_path / "j", HEADER, resume=True) as journal:
         assert journal.costs(CANDIDATE) is None

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from tinyml_core.api.dataset import Split
-from tinyml_core.api.evaluator import Evaluator
+from tinyml_core.api.evaluator import Evaluator, PreparedEvaluator
 from tinyml_core.component import Component
 from tinyml_core.errors import InputError
 from tinyml_core.graph import DType, Graph, GraphBuilder, Node
@@ -99,20 +99,22 @@ def test_options_out_of_range_are_refused(options):
 
 
 def test_data_that_does_not_suit_the_network_is_refused(untrained, digits):
-    small = replace(digits, train=Split(digits.train.x[:, :7], digits.train.y))
-    with pytest.raises(InputError, match=r"samples have shape \[7, 8, 1\], the network takes \[8, 8, 1\]"):
-        Training().evaluate(untrained, small, 0)
+    coloured = replace(digits, train=Split(digits.train.x.repeat(3, axis=3), digits.train.y))
+    with pytest.raises(InputError, match=r"samples have shape \[8, 8, 3\], the network takes \[8, 8, 1\]"):
+        Training().evaluate(untrained, coloured, 0)
     with pytest.raises(InputError, match="has 11 classes"):
         Training().evaluate(untrained, replace(digits, classes=(*digits.classes, "ten")), 0)
 
 
 def test_components_load_and_declare_their_options():
-    (evaluator,) = hooks.tinyml_evaluators()
+    evaluators = {component.name: component for component in hooks.tinyml_evaluators()}
     (quantizer,) = hooks.tinyml_quantizers()
-    for component in (evaluator, quantizer):
+    assert sorted(evaluators) == ["supernet", "training", "zero-cost"]
+    for component in (evaluators["training"], evaluators["supernet"], quantizer):
         assert isinstance(component, Component)
         assert "steps" in component.load_options().__dataclass_fields__
-    assert isinstance(evaluator.load()(steps=3), Evaluator)
+    assert isinstance(evaluators["training"].load()(steps=3), Evaluator)
+    assert isinstance(evaluators["supernet"].load()(steps=3), PreparedEvaluator)
 
 
 def test_hooks_import_no_torch():

@@ -17,6 +17,7 @@ from tinyml_core.graph.operators import (
     Add,
     AveragePool2D,
     BatchNorm,
+    Binary,
     Clamp,
     Conv2D,
     DepthwiseConv2D,
@@ -26,9 +27,11 @@ from tinyml_core.graph.operators import (
     Pad,
     Reshape,
     Softmax,
+    Unary,
 )
 from tinyml_core.graph.verify import verify
 from tinyml_plugins.training.torch_graph import TorchGraph
+from tinyml_plugins.training.torch_operators import BINARY, UNARY
 
 PADDINGS = [(0, 0, 0, 0), (1, 1, 1, 1), (0, 1, 0, 1), (1, 0, 2, 1), (0, 2, 1, 1)]
 
@@ -83,6 +86,19 @@ def test_poolings(op, padding):
     for kernel, stride in (((2, 2), (2, 2)), ((3, 2), (1, 2))):
         b, x, _ = image()
         agree(b.build([b.node(op(kernel=kernel, stride=stride, padding=padding), [x])]))
+
+
+@pytest.mark.parametrize("function", sorted(UNARY))
+def test_functions_of_one_operand(function):
+    b, x, _ = image()
+    agree(b.build([b.node(Unary(function=function, alpha=0.2, beta=0.5), [x])]))
+
+
+@pytest.mark.parametrize("function", sorted(BINARY))
+def test_functions_of_two_operands(function):
+    b, x, rng = image()
+    gate = floats(b, "gate", (1, 1, 1, 4), rng)
+    agree(b.build([b.node(Binary(function=function, activation=RELU), [x, gate])]))
 
 
 def test_batch_norm_pad_clamp_add_and_softmax():

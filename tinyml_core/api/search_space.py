@@ -21,7 +21,7 @@ class SearchSpace(Protocol):
         ...
 
     def sample(self, rng: np.random.Generator) -> Candidate:
-        """A candidate drawn uniformly."""
+        """A random candidate; every one can come up."""
         ...
 
     def mutate(self, candidate: Candidate, rng: np.random.Generator) -> Candidate:
@@ -37,7 +37,10 @@ class SearchSpace(Protocol):
         ...
 
     def build(self, candidate: Candidate, sample_shape: tuple[int, ...], classes: int) -> Graph:
-        """The untrained float32 graph: input [1, *sample_shape], output [1, classes] logits, parameters zero."""
+        """The untrained float32 graph: input [1, *sample_shape], output [1, classes] logits, parameters zero.
+
+        A candidate that chooses the resolution of its images has it in place of the samples' rows and columns.
+        """
         ...
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -93,7 +94,7 @@ class Tensor:
         """Number of elements; 1 for a scalar."""
         return math.prod(self.shape)
 
-    @property
+    @cached_property
     def bytes(self) -> int:
         """Size in bytes, densely packed."""
         return self.elements * self.dtype.size

@@ -41,7 +41,12 @@ def digest(data: Dataset) -> str:
 def search_fingerprint(project: Project, strategy: Reference, samples: str) -> str:
     """Equal for searches that have the same result; ``samples`` is :func:`digest`."""
     shaping = project.model_dump(
-        exclude={"name": True, "training": True, "reporters": True, "search": {"workers", "executor", "baseline"}}
+        exclude={
+            "name": True,
+            "training": True,
+            "reporters": True,
+            "search": {"workers", "executor", "baseline", "cache"},
+        }
     )
     return fingerprint(shaping | {"strategy": strategy.model_dump(), "samples": samples})
 

@@ -11,10 +11,12 @@ import hashlib
 import json
 import logging
 import os
+import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, BinaryIO, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -79,7 +81,7 @@ class Journal:
 
     Raises:
         InputError: the file exists and ``resume`` is not set, belongs to another search, is no journal, or
-            cannot be written.
+            cannot be written, or another search is using it.
     """
 
     def __init__(self, path: Path, header: Header, *, resume: bool = False) -> None:
@@ -88,12 +90,16 @@ class Journal:
         self._outcomes: dict[str, _Finished] = {}
         length, begun = 0, False
         try:
-            if path.exists():
-                if not resume:
-                    raise InputError("exists already", place=str(path), remedy="resume the search or remove the file")
-                length, begun = self._recover(header)
-            self._file = path.open("ab")
-            self._file.truncate(length)
+            existed = path.exists()
+            if existed and not resume:
+                raise InputError("exists already", place=str(path), remedy="resume the search or remove the file")
+            with ExitStack() as opened:
+                self._file = opened.enter_context(path.open("ab"))
+                _lock(self._file, path)
+                if existed:
+                    length, begun = self._recover(header)
+                self._file.truncate(length)
+                opened.pop_all()
         except OSError as error:
             raise InputError(f"cannot be used: {error.strerror}", place=str(path), remedy="name another file") from None
         if not begun:
@@ -157,6 +163,7 @@ class Journal:
                     self._costs[line.key] = line.costs
                 case _Finished():
                     self._outcomes[line.key] = line
+        _log.info("%s: %d evaluations are known from before", self.path, len(self._outcomes))
         return whole, whole > 0
 
     def _check(self, found: Header, wanted: Header) -> None:
@@ -169,3 +176,14 @@ class Journal:
             )
         if found.code != wanted.code:
             _log.warning("%s was begun by version %s; this is %s", self.path, found.code, wanted.code)
+
+
+def _lock(file: BinaryIO, path: Path) -> None:
+    """Keep other searches away; the lock goes with the process, however that ends."""
+    if sys.platform != "win32":
+        import fcntl
+
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError("is in use by another search", place=str(path), remedy="wait for it to end") from None

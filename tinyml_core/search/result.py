@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Literal
 
 from tinyml_core.search.candidate import Candidate
+from tinyml_core.search.pareto import front
 from tinyml_core.search.trial import Trial
 
 
@@ -52,6 +53,14 @@ class SearchResult:
     def best(self) -> Trial:
         """The most accurate trial; of equals the one with fewer multiply-accumulates, then the earlier."""
         return max(self.trials, key=rank)
+
+    def front(self, objectives: Sequence[str]) -> tuple[Trial, ...]:
+        """The trials that no other beats in accuracy and in each of these costs, the most accurate first.
+
+        Raises:
+            InputError: no cost model told one of the objectives.
+        """
+        return front(self.trials, objectives)
 
     @property
     def history(self) -> tuple[float, ...]:

@@ -15,7 +15,7 @@ from tinyml_core.errors import InputError
 from tinyml_core.graph.graph import Graph
 from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_core.program.planner import plan
-from tinyml_core.program.program import Objective
+from tinyml_core.program.program import InputMode, Objective
 
 if TYPE_CHECKING:
     from tinyml_core.platform import Platform
@@ -33,6 +33,8 @@ class Analytic:
     """Code generator whose schedules are planned."""
     objective: Objective = "latency"
     """What the planner prefers."""
+    input_mode: InputMode = "resident"
+    """Whether the input lies in memory as a whole or comes row by row."""
     stack_bytes: int = 1024
     """SRAM reserved for the stack and static data."""
     code_bytes: int = 16384
@@ -59,8 +61,9 @@ class Analytic:
         """
         generator = platform.create(CodeGenerator, self.generator)
         program = plan(
-            graph, profile, lambda node: generator.candidates(node, graph, profile), objective=self.objective
-        )
+            graph, profile, lambda node: generator.candidates(node, graph, profile),
+            objective=self.objective, input_mode=self.input_mode,
+        )  # fmt: skip
         arena, constants, cycles = program.arena_bytes, program.constant_bytes, program.cycles
         return (
             _exact("macs", graph.macs, "1"),

@@ -18,4 +18,10 @@ def tinyml_cost_models() -> Iterable[Component[CostModel]]:
     """Cost models by name."""
     return (
         Component("analytic", "tinyml_plugins.costs.analytic:Analytic", "counted and planned, as the compiler would"),
+        Component(
+            "emulated-latency",
+            "tinyml_plugins.costs.emulated_latency:EmulatedLatency",
+            "cycles of layers like these, measured on the emulator",
+        ),
+        Component("energy", "tinyml_plugins.costs.energy:Energy", "cycles times the part's published mW/MHz"),
     )

@@ -1,14 +1,17 @@
 """Dask: evaluations on other machines, through its ``concurrent.futures`` face.
 
-Dask re-runs the evaluations of a worker that died on its own, and gives one up after ``allowed-failures`` deaths.
+Dask runs the evaluations of a dead worker again by itself. After ``allowed-failures`` deaths it gives up all that the
+last worker held, the innocent with the guilty; that is told as a broken pool, so that the search finds out who did it.
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future
+from concurrent.futures import wait as wait_for
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from tinyml_core.errors import InputError, PluginError
@@ -55,18 +58,40 @@ class Dask:
 
 
 class _Cluster(Executor):
-    """Dask's executor, which leaves the client and its cluster running when it is shut down."""
+    """The client as an executor.
+
+    Dask's own ``ClientExecutor`` loses a result whose worker dies between the answer and a look at its status, so the
+    client's futures are settled here.
+    """
 
     def __init__(self, client: Any, cluster: Any = None) -> None:  # noqa: ANN401 - distributed carries no types
         self._client, self._cluster = client, cluster
-        self._executor = client.get_executor(pure=False)
+        self._answers: dict[Future[Any], Any] = {}
+        """Dask forgets what nobody holds."""
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        future: Future[T] = self._executor.submit(fn, *args, **kwargs)
+        future: Future[T] = Future()
+        self._answers[future] = answer = self._client.submit(partial(fn, *args, **kwargs), pure=False)
+        future.add_done_callback(self._answers.pop)
+        answer.add_done_callback(partial(_settle, future))
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        self._executor.shutdown(wait=wait and not cancel_futures)
+        if wait and not cancel_futures:
+            wait_for(tuple(self._answers))
+        for future in tuple(self._answers):
+            future.cancel()
         self._client.close()
         if self._cluster is not None:
             self._cluster.close()
+
+
+def _settle(future: Future[T], answer: Any) -> None:  # noqa: ANN401 - distributed carries no types
+    """Give ``future`` what Dask answers, unless it was cancelled meanwhile; a client that closes answers nothing."""
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(answer.result())
+    except BaseException as error:  # whatever the work raised, SystemExit too, belongs to the one who asked for it
+        lost = type(error).__name__ == "KilledWorker" or answer.cancelled()
+        future.set_exception(BrokenExecutor(str(error)) if lost else error)

@@ -32,6 +32,7 @@ SHARED = (
     "tinyml_filters.h",
     "tinyml_filters_dsp.h",
     "tinyml_depthwise.h",
+    "tinyml_depthwise_3x3.h",
     "tinyml_fixed_point.h",
     "tinyml_float.h",
     "tinyml_fours.h",

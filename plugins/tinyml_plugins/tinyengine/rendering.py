@@ -7,6 +7,7 @@ from functools import cache
 import jinja2
 
 from tinyml_plugins.tinyengine.constants import literal
+from tinyml_plugins.tinyengine.depthwise_3x3_assembly import one_row, two_rows
 from tinyml_plugins.tinyengine.depthwise_assembly import group
 from tinyml_plugins.tinyengine.naming import comment_text
 
@@ -22,6 +23,8 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.globals["depthwise_group"] = group
+    environment.globals["depthwise_one_row"] = one_row
+    environment.globals["depthwise_two_rows"] = two_rows
     environment.filters["comment"] = comment_text
     environment.filters["literal"] = literal
     environment.filters["times"] = _times

@@ -47,6 +47,7 @@ from tinyml_plugins.tinyengine.kernels import (
     copying,
     dense,
     depthwise,
+    depthwise_3x3,
     depthwise_rings,
     elementwise,
     float_layers,
@@ -80,6 +81,7 @@ KERNELS: dict[type[Operator], tuple[LayerKernel, ...]] = {
         float_layers.FloatConvolution(),
     ),
     DepthwiseConv2D: (
+        depthwise_3x3.Depthwise3x3(),
         depthwise_rings.DepthwiseRings(),
         depthwise.DepthwiseRowPairs(),
         depthwise.DepthwisePlane(),

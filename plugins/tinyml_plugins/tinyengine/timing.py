@@ -29,7 +29,8 @@ RATES: dict[str, Rate] = {
     "columns_sums": Rate(0.84, 20.0, 1.2),
     "conv2d_direct": Rate(4.6, 15.0),
     "dense_direct": Rate(3.3, 14.0),
-    "depthwise_rings": Rate(0.78, 4.5, 2.25),
+    "depthwise_rings": Rate(0.95, 4.1, 1.65),
+    "depthwise_3x3": Rate(0.92, 3.5, 1.6),
     "depthwise_row_pairs": Rate(1.0, 9.5, 5.0),
     "depthwise_plane": Rate(3.3, 6.0, 4.0),
     "pool_fours": Rate(3.5, 5.0),
@@ -37,7 +38,7 @@ RATES: dict[str, Rate] = {
     "mean_fours": Rate(1.25, 7.5),
     "mean": Rate(2.7, 15.0),
     "add_fours": Rate(0.0, 6.5),
-    "add": Rate(0.0, 18.0),
+    "add": Rate(0.0, 10.1),
     "binary": Rate(0.0, 10.0),
     "select_int8": Rate(0.0, 8.0),
     "arg_reduce": Rate(4.0, 6.0),
@@ -82,13 +83,13 @@ CYCLES_PER_INSTRUCTION = {
 OF_KERNEL: dict[str, dict[str, float]] = {
     "cortex-m4": {
         "columns_single": 1.43, "columns_tflite": 1.43, "columns_sums": 1.43, "conv2d_direct": 1.33,
-        "dense_direct": 1.33, "depthwise_rings": 1.56, "depthwise_row_pairs": 1.31, "depthwise_plane": 1.29,
-        "pool": 1.35, "pool_fours": 1.17,
+        "dense_direct": 1.33, "depthwise_rings": 1.56, "depthwise_3x3": 1.56, "depthwise_row_pairs": 1.31,
+        "depthwise_plane": 1.29, "pool": 1.35, "pool_fours": 1.17,
     },
     "cortex-m7": {
         "columns_single": 1.03, "columns_tflite": 1.03, "columns_sums": 1.03, "conv2d_direct": 0.72,
-        "dense_direct": 0.72, "depthwise_rings": 1.06, "depthwise_row_pairs": 0.88, "depthwise_plane": 0.73,
-        "pool": 0.65, "pool_fours": 0.82,
+        "dense_direct": 0.72, "depthwise_rings": 1.06, "depthwise_3x3": 1.06, "depthwise_row_pairs": 0.88,
+        "pool": 0.65, "pool_fours": 0.82, "add": 1.19, "add_fours": 0.70,
     },
 }  # fmt: skip
 """Cycles per instruction of those kernels whose loops differ from the average, measured by ``tinyml tune`` on layers of

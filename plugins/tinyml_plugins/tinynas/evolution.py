@@ -17,9 +17,7 @@ from tinyml_core.errors import InputError
 from tinyml_core.search.candidate import Candidate
 from tinyml_core.search.result import rank
 from tinyml_core.search.trial import Trial
-
-ATTEMPTS = 50
-"""Children tried before a proposal that is new is drawn at random instead."""
+from tinyml_plugins.tinynas.novelty import Novelty
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,18 +56,10 @@ class _Session:
     def __init__(self, options: Evolution, space: SearchSpace, rng: np.random.Generator) -> None:
         self._options, self._space, self._rng = options, space, rng
         self._alive: deque[Trial] = deque(maxlen=options.population)
-        self._proposed: set[Candidate] = set()
+        self._novelty = Novelty()
 
     def ask(self) -> Candidate:
-        candidate = self._draw()
-        for _ in range(ATTEMPTS):
-            if candidate not in self._proposed:
-                break
-            candidate = self._draw()
-        else:
-            candidate = self._space.sample(self._rng)
-        self._proposed.add(candidate)
-        return candidate
+        return self._novelty.pick(self._draw, lambda: self._space.sample(self._rng))
 
     def tell(self, trial: Trial) -> None:
         self._alive.append(trial)

@@ -6,6 +6,7 @@ from typing import Any
 
 from tinyml_core.api.dataset import Dataset
 from tinyml_core.api.evaluator import Evaluation
+from tinyml_core.api.resolution import suited
 from tinyml_core.graph.graph import Graph
 from tinyml_plugins.training.loop import accuracy, check, fit, one_thread
 from tinyml_plugins.training.recipe import Recipe
@@ -25,6 +26,7 @@ class Training:
             InputError: the samples or the number of classes do not suit the network.
             GraphError: the graph cannot be trained.
         """
+        data = suited(data, graph)
         check(graph, data)
         with one_thread():
             module = TorchGraph(graph, seed=seed)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def tinyml_evaluators() -> Iterable[Component[Evaluator]]:
-    """Return the evaluator that trains."""
+    """Return the evaluators."""
     return [
         Component(
             "training",
@@ -23,7 +23,20 @@ def tinyml_evaluators() -> Iterable[Component[Evaluator]]:
             "trains the network for a fixed number of steps on one thread",
             options="tinyml_plugins.training.recipe:Recipe",
             extra="train",
-        )
+        ),
+        Component(
+            "supernet",
+            "tinyml_plugins.training.supernet.evaluator:Supernet",
+            "accuracy with weights inherited from a super-network, which is trained once",
+            options="tinyml_plugins.training.supernet.recipe:SupernetRecipe",
+            extra="train",
+        ),
+        Component(
+            "zero-cost",
+            "tinyml_plugins.training.zero_cost.evaluator:ZeroCost",
+            "ranks untrained networks by a proxy: synflow, gradnorm, naswot, or the size as the baseline",
+            extra="train",
+        ),
     ]
 
 

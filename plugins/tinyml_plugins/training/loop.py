@@ -50,7 +50,7 @@ def fit(module: TorchGraph, split: Split, recipe: Recipe, seed: int) -> None:
     """Train ``module`` on ``split``."""
     generator = torch.Generator().manual_seed(seed)
     labels = torch.from_numpy(split.y)
-    batches = _batches(torch.from_numpy(split.x), recipe, generator)
+    batches = draw_batches(torch.from_numpy(split.x), recipe, generator)
     decayed = [module.constants[name] for name in module.weights]
     chosen = {id(value) for value in decayed}
     others = [value for value in module.parameters() if id(value) not in chosen]
@@ -94,19 +94,24 @@ def accuracy(module: TorchGraph, split: Split) -> float:
     return right / len(split)
 
 
-def _batches(x: Tensor, recipe: Recipe, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-    """Sample numbers and samples of every step; every sample is seen once before any is seen twice."""
+def draw_batches(
+    x: Tensor, recipe: Recipe, generator: torch.Generator, first: int = 0
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Sample numbers and samples of every step from ``first`` on; every sample is seen once before any is seen twice.
+
+    All of it is drawn before the first step, so that a training that goes on from ``first`` sees what it would have.
+    """
     count = recipe.steps * recipe.batch_size
     rounds = -(-count // len(x))
     order = torch.cat([torch.randperm(len(x), generator=generator) for _ in range(rounds)])[:count]
     numbers = order.view(recipe.steps, recipe.batch_size)
     if x.ndim != 4 or not recipe.shift:
-        for samples in numbers:
+        for samples in numbers[first:]:
             yield samples, x[samples]
         return
     reach = recipe.shift
     # Every shifted copy of every image, as a view: [n, 2 reach + 1, 2 reach + 1, channels, rows, columns].
     shifted = functional.pad(x, (0, 0, reach, reach, reach, reach)).unfold(1, x.shape[1], 1).unfold(2, x.shape[2], 1)
     moves = torch.randint(2 * reach + 1, (2, *numbers.shape), generator=generator)
-    for step, samples in enumerate(numbers):
+    for step, samples in enumerate(numbers[first:], start=first):
         yield samples, shifted[samples, moves[0, step], moves[1, step]].permute(0, 2, 3, 1).contiguous()

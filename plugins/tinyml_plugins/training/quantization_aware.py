@@ -16,7 +16,7 @@ from torch import Tensor
 from tinyml_core.api.dataset import Dataset
 from tinyml_core.graph.graph import Graph
 from tinyml_core.graph.tensor import DType, Quantization
-from tinyml_core.quantization import observe_ranges, quantise_graph
+from tinyml_core.quantization import RangeMethod, observe_ranges, quantise_graph, watching
 from tinyml_plugins.training.loop import check, fit, one_thread
 from tinyml_plugins.training.recipe import Recipe
 from tinyml_plugins.training.torch_graph import TorchGraph
@@ -36,8 +36,14 @@ class QuantizationAwareTraining:
     """Images move by up to this many pixels each way, at random; give what the training gave."""
     samples: int = 256
     """Training samples that set the ranges of the activations."""
-    percentile: float = 100.0
-    """100 keeps the least and greatest value; below it that percentile and its mirror image cut the tails."""
+    ranges: RangeMethod = "min-max"
+    """What 256 integers cover of an activation: everything seen, without its tails, or what costs the least error."""
+    percentile: float = 99.99
+    """Where ``percentile`` cuts the tails: at that percentile and its mirror image."""
+
+    def __post_init__(self) -> None:
+        """Check the percentile."""
+        watching(self.ranges, self.percentile)
 
     def quantize(self, graph: Graph, data: Dataset | None, seed: int) -> Graph:
         """The int8 form of ``graph``, from which batch normalisation must have been folded; see ``quantise_graph``.
@@ -53,7 +59,8 @@ class QuantizationAwareTraining:
             steps=self.steps, batch_size=self.batch_size, learning_rate=self.learning_rate, shift=self.shift,
             weight_decay=0.0,
         )  # fmt: skip
-        ranges = observe_ranges(graph, data.train.x, count=self.samples, seed=seed, percentile=self.percentile)
+        watch = watching(self.ranges, self.percentile)
+        ranges = observe_ranges(graph, data.train.x, count=self.samples, seed=seed, watch=watch)
         rounding = FakeQuantisation(quantise_graph(graph, ranges))
         with one_thread():
             module = TorchGraph(graph, transform=rounding)

@@ -6,8 +6,6 @@ graph's layout, so :meth:`TorchGraph.export` copies them back as they are. CPU o
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -17,23 +15,18 @@ from torch import Tensor, nn
 from tinyml_core.errors import GraphError
 from tinyml_core.graph.batch import with_batch
 from tinyml_core.graph.graph import Graph
-from tinyml_core.graph.operators import BatchNorm, Conv2D, DepthwiseConv2D, FullyConnected, Softmax
-from tinyml_core.graph.tensor import DType
-from tinyml_plugins.training.torch_operators import TORCH
+from tinyml_core.graph.operators import DepthwiseConv2D, Softmax
+from tinyml_plugins.training.torch_nodes import LEARNED, Transform, carry_out, draw_weights, roles_of, steps_of
 
-LEARNED = frozenset({"weights", "bias", "gamma", "beta"})
-"""Roles of constants that training changes; the others (running statistics, operands) are buffers."""
-
-Transform = Callable[[str, Tensor], Tensor]
-"""(tensor name, its value) -> the value to go on with: how quantisation-aware training puts rounding in."""
+RUNNING_MOMENTUM = 0.1
+"""Share of each batch in the running mean and variance of a batch normalisation."""
 
 
 class TorchGraph(nn.Module):
     """A float graph with one input and one output, to be trained.
 
-    A graph whose weights are all zero is untrained: its weights are drawn by ``seed`` (He et al., "Delving Deep into
-    Rectifiers", ICCV 2015), its normalisations start as the identity. ``transform`` is applied to every parameter that
-    is read and every tensor that is written.
+    A graph whose weights are all zero is untrained: its weights are drawn by ``seed``, its normalisations start as the
+    identity. ``transform`` is applied to every parameter that is read and every tensor that is written.
 
     Raises:
         GraphError: an operator is not a float one, or the graph mixes samples.
@@ -45,13 +38,9 @@ class TorchGraph(nn.Module):
             raise GraphError("needs one input and one output to be trained", place=f"graph {graph.name!r}")
         with_batch(graph, 2)
         self.graph, self.transform = graph, transform
-        self._steps = []
-        for node in graph.nodes:
-            place = f"node {node.name!r} ({node.op.kind})"
-            if type(node.op) not in TORCH or any(t.dtype is not DType.FLOAT32 for t in graph.inputs_of(node)):
-                raise GraphError("cannot be trained: only float operators can", place=place)
-            self._steps.append((TORCH[type(node.op)](node.op), node.inputs, node.outputs[0]))
-        roles = _roles(graph)
+        self.momentum = RUNNING_MOMENTUM
+        self._steps = steps_of(graph)
+        roles = roles_of(graph)
         self.constants: dict[str, Tensor] = {}
         for position, (name, tensor) in enumerate(graph.tensors.items()):
             if tensor.data is not None:
@@ -77,9 +66,7 @@ class TorchGraph(nn.Module):
         values[self.graph.inputs[0]] = x
         if self.transform is not None:
             values = {name: self.transform(name, value) for name, value in values.items()}
-        for apply, inputs, output in self._steps:
-            value = apply([values[name] for name in inputs], self.training)
-            values[output] = value if self.transform is None else self.transform(output, value)
+        carry_out(self._steps, values, self.momentum if self.training else None, self.transform)
         return values[self.graph.outputs[0]]
 
     def export(self) -> Graph:
@@ -92,23 +79,10 @@ class TorchGraph(nn.Module):
     @torch.no_grad()
     def _initialise(self, seed: int) -> None:
         generator = torch.Generator().manual_seed(seed)
-        for name, role in _roles(self.graph).items():
+        for name, role in roles_of(self.graph).items():
             value = self.constants[name]
             if role == "weights":
                 depthwise = isinstance(self.graph.consumers[name][0].op, DepthwiseConv2D)
-                inputs = value.numel() // value.shape[-1 if depthwise else 0]
-                value.normal_(0.0, math.sqrt(2.0 / inputs), generator=generator)
+                draw_weights(value, generator, depthwise=depthwise)
             elif role in ("gamma", "variance") and not value.any():
                 value.fill_(1.0)
-
-
-def _roles(graph: Graph) -> dict[str, str]:
-    return dict(_named_roles(graph))
-
-
-def _named_roles(graph: Graph) -> Iterator[tuple[str, str]]:
-    for node in graph.nodes:
-        if isinstance(node.op, Conv2D | DepthwiseConv2D | FullyConnected):
-            yield from zip(node.inputs[1:], ("weights", "bias"), strict=False)
-        elif isinstance(node.op, BatchNorm):
-            yield from zip(node.inputs[1:], ("gamma", "beta", "mean", "variance"), strict=True)

@@ -18,6 +18,7 @@ from tinyml_core.graph.operators import (
     Add,
     AveragePool2D,
     BatchNorm,
+    Binary,
     Clamp,
     Conv2D,
     DepthwiseConv2D,
@@ -27,14 +28,13 @@ from tinyml_core.graph.operators import (
     Pad,
     Reshape,
     Softmax,
+    Unary,
 )
 from tinyml_core.graph.operators.window import Activation, Window
 
-Apply = Callable[[Sequence[Tensor], bool], Tensor]
-"""(inputs, training) -> output."""
-
-RUNNING_MOMENTUM = 0.1
-"""Share of each batch in the running mean and variance of a batch normalisation."""
+Apply = Callable[[Sequence[Tensor], float | None], Tensor]
+"""(inputs, momentum) -> output; ``momentum`` is the share of this batch in the running statistics of a batch
+normalisation, which works by the batch's own; None works by the running ones, as a trained network does."""
 
 
 def activate(x: Tensor, activation: Activation) -> Tensor:
@@ -74,7 +74,7 @@ def _convolve(x: Tensor, kernel: Tensor, bias: Tensor | None, op: Window, groups
 def conv2d(op: Conv2D) -> Apply:
     """Convolution by OHWI weights."""
 
-    def apply(inputs: Sequence[Tensor], training: bool) -> Tensor:
+    def apply(inputs: Sequence[Tensor], momentum: float | None) -> Tensor:
         x, weights = inputs[:2]
         bias = inputs[2] if len(inputs) == 3 else None
         if weights.shape[1:3] == (1, 1) and op.stride == (1, 1) and not any(op.padding):
@@ -87,7 +87,7 @@ def conv2d(op: Conv2D) -> Apply:
 def depthwise_conv2d(op: DepthwiseConv2D) -> Apply:
     """Depthwise convolution by 1HWC weights."""
 
-    def apply(inputs: Sequence[Tensor], training: bool) -> Tensor:
+    def apply(inputs: Sequence[Tensor], momentum: float | None) -> Tensor:
         x, weights = inputs[:2]
         bias = inputs[2] if len(inputs) == 3 else None
         return _convolve(x, weights.permute(3, 0, 1, 2), bias, op, groups=x.shape[3])
@@ -97,16 +97,17 @@ def depthwise_conv2d(op: DepthwiseConv2D) -> Apply:
 
 def fully_connected(op: FullyConnected) -> Apply:
     """Dense layer."""
-    return lambda inputs, training: activate(functional.linear(*inputs), op.activation)
+    return lambda inputs, momentum: activate(functional.linear(*inputs), op.activation)
 
 
 def batch_norm(op: BatchNorm) -> Apply:
-    """Batch normalisation; in training by the batch's own statistics, which also move the running ones."""
+    """Batch normalisation, over all axes but the last."""
 
-    def apply(inputs: Sequence[Tensor], training: bool) -> Tensor:
+    def apply(inputs: Sequence[Tensor], momentum: float | None) -> Tensor:
         x, gamma, beta, mean, variance = inputs
         rows = x.reshape(-1, x.shape[-1])
-        y = functional.batch_norm(rows, mean, variance, gamma, beta, training, RUNNING_MOMENTUM, op.epsilon)
+        training = momentum is not None
+        y = functional.batch_norm(rows, mean, variance, gamma, beta, training, momentum or 0.0, op.epsilon)
         return activate(y.view(x.shape), op.activation)
 
     return apply
@@ -115,7 +116,7 @@ def batch_norm(op: BatchNorm) -> Apply:
 def average_pool2d(op: AveragePool2D) -> Apply:
     """Mean over the part of the window that lies inside the image."""
 
-    def apply(inputs: Sequence[Tensor], training: bool) -> Tensor:
+    def apply(inputs: Sequence[Tensor], momentum: float | None) -> Tensor:
         image = channels_first(inputs[0])
         y = functional.avg_pool2d(_padded(image, op), op.kernel, op.stride)
         if any(op.padding):  # the share of each window that lies inside the image
@@ -128,31 +129,63 @@ def average_pool2d(op: AveragePool2D) -> Apply:
 def max_pool2d(op: MaxPool2D) -> Apply:
     """Greatest element of the window."""
 
-    def apply(inputs: Sequence[Tensor], training: bool) -> Tensor:
+    def apply(inputs: Sequence[Tensor], momentum: float | None) -> Tensor:
         image = _padded(channels_first(inputs[0]), op, -math.inf)
         return activate(channels_last(functional.max_pool2d(image, op.kernel, op.stride)), op.activation)
 
     return apply
 
 
+def unary(op: Unary) -> Apply:
+    """One function of every element.
+
+    Raises:
+        KeyError: the function is not among :data:`UNARY`.
+    """
+    function = UNARY[op.function]
+    return lambda inputs, momentum: function(inputs[0], op)
+
+
+def binary(op: Binary) -> Apply:
+    """One function of two operands.
+
+    Raises:
+        KeyError: the function is not among :data:`BINARY`.
+    """
+    function = BINARY[op.function]
+    return lambda inputs, momentum: activate(function(*inputs), op.activation)
+
+
 def pad(op: Pad) -> Apply:
     """Zeros around; torch takes the last axis first."""
     widths = [width for pair in reversed(op.padding) for width in pair]
-    return lambda inputs, training: functional.pad(inputs[0], widths)
+    return lambda inputs, momentum: functional.pad(inputs[0], widths)
 
+
+UNARY: dict[str, Callable[[Tensor, Unary], Tensor]] = {
+    "hard_sigmoid": lambda x, op: functional.hardtanh(op.alpha * x + op.beta, 0.0, 1.0),
+    "hard_swish": lambda x, op: functional.hardswish(x),
+    "sigmoid": lambda x, op: torch.sigmoid(x),
+    "tanh": lambda x, op: torch.tanh(x),
+}
+"""Function of one operand -> what it does to a tensor, given its operator."""
+BINARY: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"multiply": torch.mul, "subtract": torch.sub}
+"""Function of two operands -> what it does to tensors."""
 
 TORCH: dict[type[Operator], Callable[..., Apply]] = {
-    Add: lambda op: lambda inputs, training: activate(inputs[0] + inputs[1], op.activation),
+    Add: lambda op: lambda inputs, momentum: activate(inputs[0] + inputs[1], op.activation),
     AveragePool2D: average_pool2d,
     BatchNorm: batch_norm,
-    Clamp: lambda op: lambda inputs, training: activate(inputs[0], op.activation),
+    Binary: binary,
+    Clamp: lambda op: lambda inputs, momentum: activate(inputs[0], op.activation),
     Conv2D: conv2d,
     DepthwiseConv2D: depthwise_conv2d,
     FullyConnected: fully_connected,
     MaxPool2D: max_pool2d,
-    Mean: lambda op: lambda inputs, training: inputs[0].mean(op.axes, keepdim=op.keep_axes),
+    Mean: lambda op: lambda inputs, momentum: inputs[0].mean(op.axes, keepdim=op.keep_axes),
     Pad: pad,
-    Reshape: lambda op: lambda inputs, training: inputs[0].reshape(-1, *op.shape[1:]),
-    Softmax: lambda op: lambda inputs, training: functional.softmax(op.beta * inputs[0], dim=-1),
+    Reshape: lambda op: lambda inputs, momentum: inputs[0].reshape(-1, *op.shape[1:]),
+    Softmax: lambda op: lambda inputs, momentum: functional.softmax(op.beta * inputs[0], dim=-1),
+    Unary: unary,
 }
 """Operator class -> from the operator to what it does."""

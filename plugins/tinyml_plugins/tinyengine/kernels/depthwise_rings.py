@@ -34,7 +34,10 @@ MOST_RIGHT_SHIFT = 22
 
 
 class DepthwiseRings:
-    """Square filters of 3, 5 or 7 taps with a column stride of 1 or 2, one for each of at least four channels."""
+    """Square filters of 3, 5 or 7 taps with a column stride of 1 or 2, one for each of at least four channels.
+
+    Those of 3 taps with a column stride of 1 are left to ``depthwise_3x3``.
+    """
 
     name: ClassVar[str] = "depthwise_rings"
     needs: ClassVar[frozenset[str]] = frozenset({"dsp"})
@@ -43,7 +46,7 @@ class DepthwiseRings:
     def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
         """The whole output in place, and row by row; none for other filters or factors beyond the inner loops."""
         g = geometry(node, graph)
-        if not _known(g) or not _requantises(_requantiser(node, graph)):
+        if not _known(g) or not requantises(depthwise_requantiser(node, graph)):
             return []
         schedules = [self._schedule(node, graph, profile, g, rows=True)]
         if g.dilation[0] == 1:
@@ -71,7 +74,7 @@ class DepthwiseRings:
         g = geometry(layer.node, layer.graph)
         lowering = lower_linear(layer.node, layer.graph)
         filters = lowering.weights.reshape(-1, g.out_channels).T
-        activation = _requantiser(layer.node, layer.graph)
+        activation = depthwise_requantiser(layer.node, layer.graph)
         to = activation.requantisation
         columns = activation.columns(folded_bias(lowering, filters))
         fields = {
@@ -96,6 +99,7 @@ class DepthwiseRings:
         }
         return render(
             "kernels/depthwise_rings.c.j2",
+            family="tinyml_depthwise",
             g=g,
             fields=fields,
             rowwise=layer.rowwise,
@@ -128,17 +132,18 @@ def _known(g: Geometry) -> bool:
         and g.channels >= GROUP
         and g.kernel[0] == g.kernel[1]
         and g.kernel[0] in TAPS
-        and g.stride[1] in (1, 2)
+        and g.stride[1] in ((2,) if g.kernel[0] == TAPS[0] else (1, 2))
         and g.dilation[1] == 1
     )
 
 
-def _requantiser(node: Node, graph: Graph) -> Requantiser:
+def depthwise_requantiser(node: Node, graph: Graph) -> Requantiser:
+    """The requantiser of a depthwise convolution."""
     lowering = lower_linear(node, graph)
     return linear_requantiser(lowering, lowering.weights.reshape(-1, lowering.weights.shape[-1]).T)
 
 
-def _requantises(activation: Requantiser) -> bool:
+def requantises(activation: Requantiser) -> bool:
     """Whether the shifts of all channels can be put into int16 weights, or follow a product within 32 bits."""
     shift = activation.requantisation.by.shift
     if activation.requantisation.by.rounding is Rounding.SINGLE:

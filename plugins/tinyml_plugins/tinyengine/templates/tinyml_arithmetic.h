@@ -38,6 +38,26 @@
 #define TINYML_DSP 0
 #endif
 
+/* Functions that layers share. */
+#if defined(__GNUC__)
+#define TINYML_SHARED static __attribute__((unused)) TINYML_LAYER
+#else
+#define TINYML_SHARED static
+#endif
+
+/* Functions that are assembly throughout; their parameters are unused as far as C can see. */
+#if TINYML_DSP
+#if defined(__has_attribute)
+#if __has_attribute(noipa)
+#define TINYML_ASSEMBLY __attribute__((naked, noinline, noipa, unused, aligned(4)))
+#endif
+#endif
+#if !defined(TINYML_ASSEMBLY)
+#define TINYML_ASSEMBLY __attribute__((naked, noinline, unused, aligned(4)))
+#endif
+#define TINYML_UNUSED __attribute__((unused))
+#endif
+
 typedef char tinyml_right_shift_keeps_the_sign[(-3 >> 1) == -2 ? 1 : -1];
 typedef char tinyml_conversion_wraps[(int32_t)UINT32_C(0xffffffff) == -1 ? 1 : -1];
 
@@ -71,6 +91,14 @@ TINYML_INLINE int8_t tinyml_clamp(int32_t value, int32_t low, int32_t high)
         value = high;
     }
     return (int8_t)value;
+}
+
+/* Clamps what was computed without limits. */
+TINYML_SHARED void tinyml_limit(int8_t *values, int32_t count, int32_t low, int32_t high)
+{
+    for (int32_t i = 0; i < count; ++i) {
+        values[i] = tinyml_clamp(values[i], low, high);
+    }
 }
 
 /* value + zero_point clamped to low..high, for any value. */

@@ -9,13 +9,6 @@
 
 #include "tinyml_filters.h"
 
-/* Functions that layers share. */
-#if defined(__GNUC__)
-#define TINYML_SHARED static __attribute__((unused)) TINYML_LAYER
-#else
-#define TINYML_SHARED static
-#endif
-
 TINYML_INLINE void tinyml_widen_group(int16_t *to, const int8_t *from, int32_t lanes)
 {
     const uint32_t bytes = tinyml_load(from);

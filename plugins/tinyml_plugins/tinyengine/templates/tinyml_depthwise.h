@@ -1,4 +1,4 @@
-/* tinyml_depthwise.h: depthwise convolution with 3 x 3, 5 x 5 or 7 x 7 taps.
+/* tinyml_depthwise.h: depthwise convolution with 5 x 5 or 7 x 7 taps, or 3 x 3 and a column stride of 2.
  *
  * Four channels at a time are widened to int16 and gathered into planes: a ring of as many rows as a window has, in slots.
  * Four columns of a channel lie together, then those of the next channel, then those of the next slot, then the next
@@ -10,13 +10,6 @@
 #define TINYML_DEPTHWISE_H
 
 #include "tinyml_pairs.h"
-
-/* Functions that layers share. */
-#if defined(__GNUC__)
-#define TINYML_SHARED static __attribute__((unused)) TINYML_LAYER
-#else
-#define TINYML_SHARED static
-#endif
 
 typedef struct {
     const int8_t *weights;   /* channels by taps */
@@ -91,7 +84,7 @@ TINYML_SHARED void tinyml_gather_row(int16_t *to, const int8_t *from, int32_t st
                                      int32_t quad)
 {
     to += (column >> 2) * quad;
-    if (column & 1) {
+    if ((column & 1) && count > 0) {
         from = tinyml_gather_column(to + (column & 3), from, step);
         --count;
         ++column;
@@ -150,7 +143,7 @@ TINYML_SHARED void tinyml_gather_row(int16_t *to, const int8_t *from, int32_t st
         from = tinyml_gather_columns(to, from, step);
     }
     if (count & 1) {
-        tinyml_gather_column(to + (count & 2), from, step);
+        tinyml_gather_column(to + ((column | count) & 2), from, step);
     }
 }
 
@@ -257,16 +250,7 @@ TINYML_INLINE void tinyml_depthwise_pixels(int8_t *to, const tinyml_depthwise_ch
 }
 #endif
 
-/* Clamps what was computed without limits. */
-TINYML_SHARED void tinyml_limit(int8_t *values, int32_t count, int32_t low, int32_t high)
-{
-    for (int32_t i = 0; i < count; ++i) {
-        values[i] = tinyml_clamp(values[i], low, high);
-    }
-}
-
-{% for k in (3, 5, 7) %}
-{% for stride in (1, 2) %}
+{% for k, stride in ((3, 2), (5, 1), (5, 2), (7, 1), (7, 2)) %}
 {% for rounding in ("single", "tflite") %}
 {% set name = "%d_%d_%s" % (k, stride, rounding) %}
 {% set tflite = 1 if rounding == "tflite" else 0 %}
@@ -381,7 +365,6 @@ TINYML_SHARED void tinyml_depthwise_row_{{ name }}(const tinyml_depthwise *layer
     }
 }
 
-{% endfor %}
 {% endfor %}
 {% endfor %}
 #endif

@@ -9,16 +9,6 @@
  * Stack: 0 output, 4 channels, 8 zero point, 12 columns, 16 first step, 20 end of the columns, 24 end of the outputs
  * of this round, 28 end of all outputs, 32 start of the groups (one lane). A round is the dummy's pair, or the rest.
  */
-#if defined(__has_attribute)
-#if __has_attribute(noipa)
-#define TINYML_ASSEMBLY __attribute__((naked, noinline, noipa, unused, aligned(4)))
-#endif
-#endif
-#if !defined(TINYML_ASSEMBLY)
-#define TINYML_ASSEMBLY __attribute__((naked, noinline, unused, aligned(4)))
-#endif
-#define TINYML_UNUSED __attribute__((unused))
-
 #define TINYML_REPEAT(count, step) ".rept " #count "\n" step ".endr\n"
 #define TINYML_ENTER \
     "push {r4-r11, lr}\n" \

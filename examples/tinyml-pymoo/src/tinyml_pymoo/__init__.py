@@ -1,0 +1,1 @@
+"""pymoo's evolutionary algorithms as search strategies of tinyml-core."""

@@ -1,0 +1,1 @@
+"""Zero-cost proxies: figures of an untrained network that may rank networks as training would."""
