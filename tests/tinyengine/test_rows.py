@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from compiled_networks.rows import row_network
 
+from compiled_networks.rows import row_network
 from tinyml_core.graph import Rounding
 
 

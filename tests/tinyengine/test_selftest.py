@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from compiled_networks.network import Network
 
+from compiled_networks.network import Network
 from tinyml_core.graph import DType, GraphBuilder, Quantization, Rounding
 from tinyml_core.graph.operators import Binary, Concat, Conv2D, Unary
 

@@ -91,7 +91,7 @@ class Device(Protocol):
     ) -> tuple[int, Measurement | None]:
         """Call a function and return its result; with ``profile`` also what it cost.
 
-        Each of the ``layers``, functions that the called one calls in turn, is profiled with everything it calls itself.
+        Each of the ``layers``, functions that the called one calls in turn, is profiled with all that it calls itself.
 
         Raises:
             DeviceFault: the program left its memory, executed nonsense or ran past the time limit.

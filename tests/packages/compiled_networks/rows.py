@@ -1,5 +1,6 @@
 """Plans that run every node row by row where the generator can: each node is a segment of its own, no ring shorter
-than its tensor. They exercise the row forms of kernels apart from the planner."""
+than its tensor. They exercise the row forms of kernels apart from the planner.
+"""
 
 from __future__ import annotations
 

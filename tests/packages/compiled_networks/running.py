@@ -69,15 +69,6 @@ class HostLibrary:
         function.argtypes = [ctypes.c_void_p]
         return int(function(base))
 
-    def selftest(self, network: Network) -> int:
-        """What the known-answer test of a network returns."""
-        size = network.program.arena_bytes + network.program.arena_alignment
-        memory = (ctypes.c_uint8 * size)()
-        base = -(-ctypes.addressof(memory) // network.program.arena_alignment) * network.program.arena_alignment
-        function = getattr(self._library, network.selftest)
-        function.argtypes = [ctypes.c_void_p]
-        return int(function(base))
-
     def run(self, network: Network, inputs: dict[str, np.ndarray]) -> bytes:
         """The outputs of one inference."""
         return network.outputs(self.arena_after(network, inputs)[GUARD:-GUARD])
@@ -111,10 +102,6 @@ class Firmware:
         """The outputs of one inference."""
         self._call(network, inputs)
         return network.outputs(self._device.read(self._arena, network.program.arena_bytes))
-
-    def selftest(self, network: Network) -> int:
-        """What the known-answer test of a network returns."""
-        return self._device.call(network.selftest, [self._arena])[0]
 
     def selftest(self, network: Network) -> int:
         """What the known-answer test of a network returns."""
