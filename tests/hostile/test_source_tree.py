@@ -27,6 +27,7 @@ FORBIDDEN_MODULES = {
 STARTS_PROGRAMS = {
     "plugins/tinyml_plugins/simulator/compiler.py": "a cross compiler",
     "plugins/tinyml_plugins/simulator/gcc.py": "a cross compiler, asked for its version",
+    "tinyml_core/testing/survival.py": "the search that the survival test kills",
 }
 """Files that may import ``subprocess``, and what they start."""
 

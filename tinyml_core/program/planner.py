@@ -2,8 +2,8 @@
 
 A stage is a whole layer or a segment that runs row by row over rings. What a stage needs follows from its own steps, so
 one ceiling decides everything: each stage takes the fastest schedules that stay below it, and a dynamic program takes
-the fastest stages. ``latency`` runs whole layers as long as they fit the budget; ``sram`` sets the ceiling as low as
-plans go that are not much slower.
+the fastest stages. ``latency`` runs whole layers as long as they fit the budget; ``sram`` sets the ceiling just above
+the lowest that plans reach which are not much slower.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ Candidates = Callable[[Node], Sequence[Schedule]]
 
 ATTEMPTS = 8
 """Ceilings tried below a budget that holds what is alive but not the gaps between it."""
-SLOWDOWN = 1.25
+SLOWDOWN = 1.2
 """By how much ``sram`` may exceed the estimated cycles of the fastest plan, unless the budget asks for more."""
+SLACK = 1.01
+"""By how much ``sram`` may exceed the least height where that saves cycles: the last bytes are the dearest."""
 
 
 def plan(
@@ -107,7 +109,7 @@ class _Search:
         return self.least()
 
     def small(self) -> Layout:
-        """The plan with the least height that is not slower than the fastest by more than :data:`SLOWDOWN`."""
+        """The fastest plan near the least height of those not slower than the fastest by more than :data:`SLOWDOWN`."""
         every = self._every()
         allowed = SLOWDOWN * self._cycles(self.whole, math.inf)
         low = least_peak(every, self.steps)
@@ -117,7 +119,7 @@ class _Search:
             }
             ceilings = sorted(height for height in heights if height >= low)
             low = ceilings[bisect_left(ceilings, True, key=lambda ceiling: self._cycles(every, ceiling) <= allowed)]
-        return self._surely_below(every, low)
+        return self._surely_below(every, SLACK * low)
 
     def least(self) -> Layout:
         """The fastest plan of those with the least height."""
