@@ -27,6 +27,9 @@ FORBIDDEN_MODULES = {
 STARTS_PROGRAMS = {
     "plugins/tinyml_plugins/simulator/compiler.py": "a cross compiler",
     "plugins/tinyml_plugins/simulator/gcc.py": "a cross compiler, asked for its version",
+    "plugins/tinyml_plugins/simulator/qemu/device.py": "the emulator, whose end it awaits",
+    "plugins/tinyml_plugins/simulator/qemu/gdb.py": "the emulator, whose pipes it speaks over",
+    "plugins/tinyml_plugins/simulator/qemu/runner.py": "the emulator",
     "tinyml_core/testing/survival.py": "the search that the survival test kills",
 }
 """Files that may import ``subprocess``, and what they start."""
