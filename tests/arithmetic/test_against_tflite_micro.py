@@ -4,6 +4,7 @@ import pytest
 
 from tflite_models.random_networks import differing_bytes, random_networks
 from tinyml_core.arithmetic.executor import execute
+from tinyml_core.errors import UnsupportedError
 from tinyml_core.testing.random_nodes import MAKERS
 
 
@@ -12,7 +13,12 @@ def sweep(seeds, **options):
     compared = 0
     for network in random_networks(seeds, **options):
         graph = network.graph
-        results = execute(graph, {graph.inputs[0]: network.values})
+        try:
+            results = execute(graph, {graph.inputs[0]: network.values})
+        except UnsupportedError as refusal:  # scales no shift of 32 bits reaches
+            if "beyond 32-bit arithmetic" not in str(refusal):
+                raise
+            continue
         for name, expected in zip(graph.outputs, network.expected, strict=True):
             nodes = [node.op for node in graph.nodes]
             assert differing_bytes(results[name], expected) == 0, f"seed {network.seed}, {name}: {nodes}"
