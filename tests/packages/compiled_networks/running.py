@@ -84,7 +84,6 @@ class Firmware:
             each.code.feed.begin for each in networks if each.code.feed
         ]
         symbols += [each.selftest for each in networks]
-        symbols += [each.selftest for each in networks]
         calls = " + ".join(f"{symbol}(arena)" for symbol in symbols)
         main = folder / "main.c"  # one translation unit: starting a compiler takes longer than compiling a network
         main.write_text(
