@@ -63,12 +63,17 @@ def test_special_floats_quantise_as_the_reference_does(make_network, host_librar
     assert host_library([network]).run(network, inputs) == network.expected(inputs)
 
 
-@pytest.mark.parametrize(
-    ("toolchain", "core"), [("zig", "cortex-m4"), ("gcc", "cortex-m7"), ("zig", "cortex-m33"), ("gcc", "cortex-m0plus")]
-)
-def test_layer_equals_reference_on_the_core(toolchain, core, layer_graphs, make_network, firmware, tmp_path):
+TARGETS = [("zig", "cortex-m4"), ("gcc", "cortex-m7"), ("zig", "cortex-m33"), ("gcc", "cortex-m0plus")]
+EVERY = len(TARGETS)
+
+
+@pytest.mark.parametrize(("toolchain", "core"), TARGETS)
+@pytest.mark.parametrize("every", [EVERY, pytest.param(1, marks=pytest.mark.slow)])
+def test_layer_equals_reference_on_the_core(every, toolchain, core, layer_graphs, make_network, firmware, tmp_path):
+    """A target takes its share of the layers, and all of them among the slow tests: compiling them takes minutes."""
     graphs = [graph for rounding in Rounding for graph in layer_graphs(rounding)]
-    networks = [make_network(graph, f"n{i}", core) for i, graph in enumerate(graphs)]
+    share = graphs[TARGETS.index((toolchain, core)) % every :: every]
+    networks = [make_network(graph, f"n{i}", core) for i, graph in enumerate(share)]
     device = firmware(toolchain, core, networks, tmp_path)
     wrong = []
     for network in networks:
