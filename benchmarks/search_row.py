@@ -1,4 +1,4 @@
-"""A row of ``benchmarks/search.py``: what was measured beside what is asked."""
+"""A row of ``benchmarks/search.py`` and ``benchmarks/training.py``: what was measured beside what is asked."""
 
 from __future__ import annotations
 

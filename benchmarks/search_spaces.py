@@ -31,6 +31,7 @@ from tinyml_core.search.candidate import Candidate
 from tinyml_core.search.limits import Limits
 from tinyml_core.search.offers import Offers
 from tinyml_core.search.proposals import Proposals
+from tinyml_core.search.reserve import STACK_BYTES, code_reserve
 from tinyml_core.search.selection import Capacity, SurveyedCell, ranked
 from tinyml_core.search.survey import ExecutionMode, IntegerSpace, SurveyTask
 from tinyml_core.search.trial import Trial
@@ -50,8 +51,8 @@ SAMPLES: dict[str, tuple[dict[str, list[int]], tuple[int, ...]]] = {
 }
 """Options and shape of a sample, by space."""
 SPACES = tuple(SAMPLES)
-RESERVED = (1024, 16384)
-"""Bytes of SRAM and flash kept for stack and code."""
+RESERVED = (STACK_BYTES, code_reserve(83))
+"""Bytes of SRAM and flash kept for stack and code of the deepest networks of ``mcunet``."""
 WORKERS = 2
 DRAWS = 500
 

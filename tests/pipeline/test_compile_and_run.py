@@ -13,6 +13,7 @@ from tinyml_core.graph import DType, GraphBuilder, Quantization
 from tinyml_core.graph.graph import Rounding
 from tinyml_core.graph.operators import RELU, Binary, Clamp
 from tinyml_core.pipeline.compilation import CompileOptions
+from tinyml_core.pipeline.manifest import read_manifest
 
 
 def test_the_binary_equals_the_reference(platform, compiled, network):
@@ -70,12 +71,20 @@ def test_instructions_are_the_same_every_time(platform, compiled):
 
 
 def test_the_arena_is_the_plan(platform, compiled):
-    from tinyml_core.pipeline.manifest import read_manifest
-
     manifest = read_manifest(compiled)
     header = (compiled / "model.h").read_text()
     assert f" {manifest.arena_bytes}" in header
     assert manifest.static_bytes >= manifest.arena_bytes >= manifest.lower_bound
+
+
+@pytest.mark.parametrize(("field", "value"), [("clock_hz", 0), ("clock_hz", -1), ("board_factor", {"value": 1e999})])
+def test_a_manifest_of_impossible_numbers_is_refused(compiled, tmp_path, field, value):
+    manifest = json.loads((compiled / "manifest.json").read_text())
+    factor = {"board": "none", "source": "none"}
+    manifest["profile"][field] = factor | value if isinstance(value, dict) else value
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match=rf"profile\.{field}"):
+        read_manifest(tmp_path)
 
 
 @pytest.mark.parametrize("rounding", list(Rounding))

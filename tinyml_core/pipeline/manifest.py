@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
 
 from tinyml_core.errors import InputError
 from tinyml_core.hardware.profile import BoardFactor, HardwareProfile, MemoryRegion
@@ -29,14 +29,14 @@ class Region(_Model):
 
     name: str
     kind: Literal["flash", "sram"]
-    origin: int
-    size: int
+    origin: NonNegativeInt
+    size: NonNegativeInt
 
 
 class Factor(_Model):
     """A measured board factor of the profile."""
 
-    value: float
+    value: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     board: str
     source: str
 
@@ -49,11 +49,11 @@ class Profile(_Model):
     vendor: str
     core: str
     features: tuple[str, ...]
-    clock_hz: int
+    clock_hz: PositiveInt
     regions: tuple[Region, ...]
     sources: dict[str, str]
     board_factor: Factor | None
-    milliwatts_per_megahertz: float | None
+    milliwatts_per_megahertz: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
 
     @classmethod
     def of(cls, profile: HardwareProfile) -> Profile:
@@ -75,17 +75,17 @@ class Port(_Model):
     """An input or output: where it lies in the arena."""
 
     name: str
-    offset: int
-    size: int
+    offset: NonNegativeInt
+    size: NonNegativeInt
 
 
 class Feed(_Model):
     """How the one input is fed row by row; see :class:`~tinyml_core.api.generator.RowFeed`."""
 
     begin: str
-    rows: int
-    row_bytes: int
-    slots: int
+    rows: NonNegativeInt
+    row_bytes: NonNegativeInt
+    slots: NonNegativeInt
 
 
 class Layer(_Model):
@@ -96,8 +96,8 @@ class Layer(_Model):
     kernel: str
     function: str
     """C function, empty where the step needs no code."""
-    shape: tuple[int, ...]
-    macs: int
+    shape: tuple[NonNegativeInt, ...]
+    macs: NonNegativeInt
     estimated_cycles: float
 
 
@@ -121,19 +121,19 @@ class Manifest(_Model):
     invoke: str
     feed: Feed | None = None
     arena_symbol: str
-    arena_bytes: int
-    lower_bound: int
-    stack_reserve: int
-    stack_bound: int | None = None
+    arena_bytes: NonNegativeInt
+    lower_bound: NonNegativeInt
+    stack_reserve: NonNegativeInt
+    stack_bound: NonNegativeInt | None = None
     """Greatest stack depth of any execution, where the toolchain can bound it."""
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     layers: tuple[Layer, ...]
     memory: MemoryPlan
-    macs: int
-    code_bytes: int
-    constant_bytes: int
-    static_bytes: int
+    macs: NonNegativeInt
+    code_bytes: NonNegativeInt
+    constant_bytes: NonNegativeInt
+    static_bytes: NonNegativeInt
 
     def write(self, folder: Path) -> None:
         """Write the manifest into ``folder``."""

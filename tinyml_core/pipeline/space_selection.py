@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -23,11 +23,16 @@ from tinyml_core.program.planner import Candidates, least_bytes
 from tinyml_core.program.schedule import Schedule
 from tinyml_core.search.candidate import Candidate, Choice
 from tinyml_core.search.offers import Offers
+from tinyml_core.search.reserve import CODE_BYTES, STACK_BYTES, code_reserve
 from tinyml_core.search.selection import QUANTILES, Capacity, SurveyedCell, ranked
 from tinyml_core.search.survey import ExecutionMode, GridSpace, IntegerSpace, Survey, SurveyedSpace, SurveyTask
 
 if TYPE_CHECKING:
     from tinyml_core.platform import Platform
+
+
+DEPTH_SAMPLES = 20
+"""Networks of a space from which the flash for their code is told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +49,10 @@ class SelectionOptions:
     """How networks run; by row rings where None, the input as the project's compile section says."""
     least_feasible: float = 0.1
     """Share of a space's networks that have to be within the limits."""
-    stack_bytes: int = 1024
+    stack_bytes: int = STACK_BYTES
     """SRAM reserved for the stack and static data."""
-    code_bytes: int = 16384
-    """Flash reserved for instructions."""
+    code_bytes: int = CODE_BYTES
+    """Flash reserved for instructions; more where the space's networks have more than 38 layers."""
 
     def __post_init__(self) -> None:
         """Check the numbers."""
@@ -106,7 +111,7 @@ def select_space(project: Project, options: SelectionOptions, platform: Platform
                 surveys.append(survey)
                 stage.advance()
         stage.result = f"{len(cells)} spaces, {options.samples} networks each"
-    capacity = _capacity(project, profile, options)
+    capacity = _capacity(project, profile, options, _most_layers(project, cells[0], task, platform))
     surveyed = tuple(SurveyedCell(cell, survey, capacity) for cell, survey in zip(cells, surveys, strict=True))
     ranking = tuple(ranked(surveyed, options.least_feasible))
     report = {
@@ -121,15 +126,16 @@ def select_space(project: Project, options: SelectionOptions, platform: Platform
     return SpaceSelection(surveyed, ranking, report)
 
 
-def _capacity(project: Project, profile: HardwareProfile, options: SelectionOptions) -> Capacity:
-    """What the project's limits, or else the target's memory, leave for arena and constants."""
+def _capacity(project: Project, profile: HardwareProfile, options: SelectionOptions, layers: int) -> Capacity:
+    """What the project's limits, or else the target's memory, leave for arena and constants of so many layers."""
     limits, region = project.search.limits, project.compile.region
     sram = profile.region(region) if region else profile.largest("sram")
     sram_bytes = min(limits.get("sram_bytes", sram.size), project.compile.sram or sram.size, sram.size)
     flash_bytes = min(limits.get("flash_bytes", np.inf), profile.largest("flash").size)
     left = Capacity(
-        int(sram_bytes) - options.stack_bytes, int(flash_bytes) - options.code_bytes, limits.get("macs", np.inf)
-    )
+        int(sram_bytes) - options.stack_bytes, int(flash_bytes) - code_reserve(layers, options.code_bytes),
+        limits.get("macs", np.inf),
+    )  # fmt: skip
     for name in ("sram_bytes", "flash_bytes"):
         if getattr(left, name) < 1:
             raise InputError("is used up by the reserves", place=f"limit {name}", remedy="raise it")
@@ -152,21 +158,15 @@ def _planned(
     Where a space writes integer graphs itself, and the first of a cell costs what it does after the project's passes
     and quantiser, so do the others.
     """
-    reference = project.search.space
-    passes = ordered_passes(platform, project.compile.without)
-    quantizer = platform.create(Quantizer, project.quantizer.name, project.quantizer.options, "quantizer.options")
+    lowered = _lowering(project, task, platform)
     offers = Offers(task.generator, task.profile)
     for number, cell in enumerate(cells):
-        options = reference.options | {name: [value] for name, value in cell.items()}
-        space = platform.create(SearchSpace, reference.name, options, "search.space.options")
+        space = _space(project, cell, platform)
         rng = np.random.default_rng([project.seed, number])
         candidates = [space.sample(rng) for _ in range(samples)]
 
         def passed(candidate: Candidate, space: SearchSpace = space) -> Graph:
-            graph = space.build(candidate, task.sample_shape, task.classes)
-            for _, one in passes:
-                graph = one.apply(graph)
-            return quantizer.quantize(graph, None, project.seed)
+            return lowered(space, candidate)
 
         def written(candidate: Candidate, space: SearchSpace = space) -> Graph:
             assert isinstance(space, IntegerSpace)
@@ -178,6 +178,34 @@ def _planned(
         costs = [first, *(network_costs(graph_of(candidate), offers, task.mode) for candidate in candidates[1:])]
         macs, arena, constants = np.array(costs, np.int64).T
         yield Survey(macs, arena, constants)
+
+
+def _space(project: Project, cell: Mapping[str, Choice], platform: Platform) -> SearchSpace:
+    """The project's space with one value of each option of the grid."""
+    reference = project.search.space
+    options = reference.options | {name: [value] for name, value in cell.items()}
+    return platform.create(SearchSpace, reference.name, options, "search.space.options")
+
+
+def _lowering(project: Project, task: SurveyTask, platform: Platform) -> Callable[[SearchSpace, Candidate], Graph]:
+    """What the project's passes and quantiser make of a candidate, with placeholder scales."""
+    passes = ordered_passes(platform, project.compile.without)
+    quantizer = platform.create(Quantizer, project.quantizer.name, project.quantizer.options, "quantizer.options")
+
+    def lowered(space: SearchSpace, candidate: Candidate) -> Graph:
+        graph = space.build(candidate, task.sample_shape, task.classes)
+        for _, one in passes:
+            graph = one.apply(graph)
+        return quantizer.quantize(graph, None, project.seed)
+
+    return lowered
+
+
+def _most_layers(project: Project, cell: Mapping[str, Choice], task: SurveyTask, platform: Platform) -> int:
+    """Layers of the deepest of a few random networks: a grid says how large networks are, not how deep."""
+    space, lowered = _space(project, cell, platform), _lowering(project, task, platform)
+    rng = np.random.default_rng(project.seed)
+    return max(len(lowered(space, space.sample(rng)).nodes) for _ in range(DEPTH_SAMPLES))
 
 
 def network_costs(graph: Graph, offers: Offers, mode: ExecutionMode) -> tuple[int, int, int]:

@@ -16,6 +16,7 @@ from tinyml_core.graph.graph import Graph
 from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_core.program.planner import plan
 from tinyml_core.program.program import InputMode, Objective
+from tinyml_core.search.reserve import CODE_BYTES, LAYER_CODE_BYTES, STACK_BYTES, code_reserve
 
 if TYPE_CHECKING:
     from tinyml_core.platform import Platform
@@ -35,10 +36,12 @@ class Analytic:
     """What the planner prefers."""
     input_mode: InputMode = "resident"
     """Whether the input lies in memory as a whole or comes row by row."""
-    stack_bytes: int = 1024
+    stack_bytes: int = STACK_BYTES
     """SRAM reserved for the stack and static data."""
-    code_bytes: int = 16384
-    """Flash reserved for instructions, start-up code included."""
+    code_bytes: int = CODE_BYTES
+    """Flash reserved for the instructions of networks of up to 38 layers, start-up code included."""
+    layer_code_bytes: int = LAYER_CODE_BYTES
+    """Flash reserved for the instructions of each layer beyond these."""
     cycles_spread: float = 0.25
     """Fraction by which the true cycles may lie below or above the sum of the schedules' estimates."""
 
@@ -65,12 +68,13 @@ class Analytic:
             objective=self.objective, input_mode=self.input_mode,
         )  # fmt: skip
         arena, constants, cycles = program.arena_bytes, program.constant_bytes, program.cycles
+        code = code_reserve(len(graph.nodes), self.code_bytes, self.layer_code_bytes)
         return (
             _exact("macs", graph.macs, "1"),
             _exact("parameters", graph.parameters, "1"),
             _exact("arena_bytes", arena, "byte"),
             _reserved("sram_bytes", arena, self.stack_bytes),
-            _reserved("flash_bytes", constants, self.code_bytes),
+            _reserved("flash_bytes", constants, code),
             Cost(
                 "cycles", cycles, "cycle", "estimated",
                 max(0.0, cycles * (1 - self.cycles_spread)), cycles * (1 + self.cycles_spread),
