@@ -17,7 +17,7 @@ from search_row import Row
 
 from tinyml_core.platform import Platform
 
-PARTS = ("spaces", "landscape", "tabular", "fidelity", "survival", "end_to_end")
+PARTS = ("spaces", "costs", "landscape", "tabular", "fidelity", "survival", "end_to_end")
 """Modules ``search_<part>``, each with ``rows(platform, *, quick)``."""
 
 

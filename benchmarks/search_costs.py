@@ -1,26 +1,22 @@
-"""Search, cost models: what they tell of random networks beside what the whole binaries of these networks need.
-
-    python benchmarks/search_costs.py [--json] [--quick]
+"""Cost models: what they tell of random networks beside what the whole binaries of these networks need.
 
 The networks are drawn from every search space and were never used for calibration. Costs are told of the graph with
 placeholder weights, as a search does; the binary has random weights quantised with random samples, and is emulated as
-``tinyml run`` does. ``--quick`` takes 5 networks instead of 50. Exits 1 where a figure is missed.
+``tinyml run`` does.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import logging
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from search_row import Row
 
 from tinyml_core.api.cost_model import Cost, CostModel
 from tinyml_core.api.quantizer import Quantizer
@@ -54,18 +50,6 @@ SOURCES: tuple[tuple[str, Mapping[str, Any], tuple[int, ...]], ...] = (
 
 
 @dataclass(frozen=True)
-class Row:
-    """One figure; ``ok`` is None where nothing is asked."""
-
-    subject: str
-    figure: str
-    measured: float
-    asked: float | None = None
-    ok: bool | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True)
 class Told:
     """What is told of a network, and what its binary needs."""
 
@@ -85,8 +69,8 @@ class Told:
 class Bench:
     """Networks told and emulated on one target."""
 
-    def __init__(self, target: str) -> None:
-        self.platform = Platform()
+    def __init__(self, target: str, platform: Platform) -> None:
+        self.platform = platform
         self.profile: HardwareProfile = self.platform.target(target)
         self.models = [self.platform.create(CostModel, name) for name in ("analytic", "emulated-latency")]
         self.quantizer = self.platform.create(Quantizer, "ptq")
@@ -153,10 +137,10 @@ def compare(bench: Bench, count: int) -> list[Told]:
     return found
 
 
-def rows(*, quick: bool) -> Iterator[Row]:
+def rows(platform: Platform, *, quick: bool) -> Iterator[Row]:
     """All figures."""
     for target in TARGETS:
-        bench = Bench(target)
+        bench = Bench(target, platform)
         yield from _errors(bench, compare(bench, QUICK if quick else NETWORKS))
         yield _speed(bench)
 
@@ -171,7 +155,7 @@ def _errors(bench: Bench, told: Sequence[Told]) -> Iterator[Row]:
             ("mean absolute error", float(np.mean(errors)), MEAN_ERROR), ("worst error", max(errors), WORST_ERROR),
         ):  # fmt: skip
             note = f"{worst}" if figure == "worst error" else f"{len(told)} networks never used for calibration"
-            yield Row(subject, figure, round(value, 4), asked, value <= asked, note)
+            yield Row(subject, figure, round(value, 4), at_most=asked, note=note)
     for quantity in ("cycles", "sram_bytes", "flash_bytes"):
         inside = sum(each.inside(quantity) for each in told)
         worst = max(told, key=lambda each: abs(each.error(quantity)))
@@ -193,27 +177,3 @@ def _speed(bench: Bench) -> Row:
 
 def _log(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
-
-
-def main() -> int:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--quick", action="store_true", help="fewer networks")
-    options = parser.parse_args()
-    logging.basicConfig(format="%(levelname)s: %(message)s")
-    found = []
-    for row in rows(quick=options.quick):
-        found.append(row)
-        if not options.json:
-            verdict = {None: "", True: "ok", False: "MISSED"}[row.ok]
-            asked = "" if row.asked is None else f"{row.asked:g}"
-            print(f"{row.subject:44} {row.figure:44} {row.measured:>10,.10g} {asked:>6} {verdict:7} {row.note}")
-    missed = [row for row in found if row.ok is False]
-    if options.json:
-        print(json.dumps({"rows": [asdict(row) for row in found], "missed": len(missed)}, indent=2))
-    return 1 if missed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -28,6 +28,7 @@ FLOORS = {
     **dict.fromkeys(("program", "arithmetic", "quantization", "search.candidate", "search.trial"), 2),
     **dict.fromkeys(("api", "hookspecs"), 3),
     **dict.fromkeys(("discovery", "options", "option_table", "provenance", "manager", "registry", "search"), 4),
+    "training": 4,
     "platform": 5,
     **dict.fromkeys(("cli", "testing", "__main__"), 6),
 }

@@ -26,10 +26,18 @@ def write_sources_fixture():
 
 @pytest.fixture(scope="session")
 def layer_graphs():
-    """Single layers of awkward shapes, by rounding, from all the files that hold some."""
+    """Single layers of awkward shapes, by rounding, from all the files that hold some.
+
+    Compiling them all takes minutes: tests that do so for several targets give each its ``share`` (number, of all).
+    """
     paths = sorted(Path(__file__).parent.glob("*_graphs.py"))  # tests are no package, so none can be imported by name
     files = [path for path in paths if not path.name.startswith("test_")]
-    return cache(lambda rounding: [g for path in files for g in runpy.run_path(str(path))["layers"](rounding)])
+    every = cache(lambda rounding: [g for path in files for g in runpy.run_path(str(path))["layers"](rounding)])
+
+    def graphs(*roundings, share=(0, 1)):
+        return [graph for rounding in roundings for graph in every(rounding)][share[0] :: share[1]]
+
+    return graphs
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ def _wrong(networks, device):
 
 @pytest.fixture
 def wide_networks(layer_graphs, make_network):
-    graphs = [graph for rounding in Rounding for graph in layer_graphs(rounding)]
+    graphs = layer_graphs(*Rounding)
     linear = [graph for graph in graphs if isinstance(graph.nodes[0].op, Conv2D | FullyConnected)]
     networks = [make_network(graph, f"n{i}", "cortex-m7", wide_weights=True) for i, graph in enumerate(linear)]
     wide = [network for network in networks if network.program.steps[0].schedule.kernel.endswith("_wide")]

@@ -11,7 +11,7 @@ from tinyml_core.graph import Rounding
 @pytest.fixture
 def wrong_planes(layer_graphs):
     """A function that runs narrow planes row by row on a device and names those that differ from the reference."""
-    graphs = [g for rounding in Rounding for g in layer_graphs(rounding) if g.name.startswith("plane ")]
+    graphs = [graph for graph in layer_graphs(*Rounding) if graph.name.startswith("plane ")]
 
     def wrong(core, device):
         networks = [row_network(graph, f"r{i}", core) for i, graph in enumerate(graphs)]

@@ -14,7 +14,8 @@ from tinyml_plugins.tinyengine.table import KERNELS
 @pytest.mark.parametrize("rounding", list(Rounding))
 @pytest.mark.parametrize("simd", [True, False])
 def test_layer_equals_reference(rounding, simd, layer_graphs, make_network, host_library):
-    networks = [make_network(graph, f"n{i}", simd=simd) for i, graph in enumerate(layer_graphs(rounding))]
+    graphs = layer_graphs(rounding, share=(int(simd), 2))
+    networks = [make_network(graph, f"n{i}", simd=simd) for i, graph in enumerate(graphs)]
     library = host_library(networks)
     wrong = []
     for network in networks:
@@ -64,20 +65,25 @@ def test_special_floats_quantise_as_the_reference_does(make_network, host_librar
 
 
 TARGETS = [("zig", "cortex-m4"), ("gcc", "cortex-m7"), ("zig", "cortex-m33"), ("gcc", "cortex-m0plus")]
-EVERY = len(TARGETS)
 
 
-@pytest.mark.parametrize(("toolchain", "core"), TARGETS)
-@pytest.mark.parametrize("every", [EVERY, pytest.param(1, marks=pytest.mark.slow)])
-def test_layer_equals_reference_on_the_core(every, toolchain, core, layer_graphs, make_network, firmware, tmp_path):
-    """A target takes its share of the layers, and all of them among the slow tests: compiling them takes minutes."""
-    graphs = [graph for rounding in Rounding for graph in layer_graphs(rounding)]
-    share = graphs[TARGETS.index((toolchain, core)) % every :: every]
-    networks = [make_network(graph, f"n{i}", core) for i, graph in enumerate(share)]
-    device = firmware(toolchain, core, networks, tmp_path)
-    wrong = []
+def _wrong_on(toolchain, core, graphs, make_network, firmware, folder):
+    networks = [make_network(graph, f"n{i}", core) for i, graph in enumerate(graphs)]
+    device, wrong = firmware(toolchain, core, networks, folder), []
     for network in networks:
         inputs = network.inputs(seed=7)
         if device.run(network, inputs) != network.expected(inputs):
             wrong.append(network.graph.name)
-    assert not wrong
+    return wrong
+
+
+@pytest.mark.parametrize(("toolchain", "core"), TARGETS)
+def test_layer_equals_reference_on_the_core(toolchain, core, layer_graphs, make_network, firmware, tmp_path):
+    share = layer_graphs(*Rounding, share=(TARGETS.index((toolchain, core)), len(TARGETS)))
+    assert not _wrong_on(toolchain, core, share, make_network, firmware, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("toolchain", "core"), [("zig", "cortex-m7"), ("gcc", "cortex-m4")])
+def test_every_layer_equals_reference_on_the_core(toolchain, core, layer_graphs, make_network, firmware, tmp_path):
+    assert not _wrong_on(toolchain, core, layer_graphs(*Rounding), make_network, firmware, tmp_path)

@@ -44,22 +44,15 @@ int main(void)
 """
 
 
-@pytest.mark.parametrize("rounding", list(Rounding))
-@pytest.mark.parametrize("simd", [True, False])
-def test_nothing_undefined_happens(rounding, simd, layer_graphs, make_network, write_sources, host_compiler, tmp_path):
-    networks = [make_network(graph, f"n{i}", simd=simd) for i, graph in enumerate(layer_graphs(rounding))]
+@pytest.mark.parametrize("quarter", range(4))
+def test_nothing_undefined_happens(quarter, layer_graphs, make_network, write_sources, host_compiler, tmp_path):
+    graphs = layer_graphs(list(Rounding)[quarter // 2], share=(quarter, 4))
+    networks = [make_network(graph, f"n{i}", simd=quarter % 2 == 0) for i, graph in enumerate(graphs)]
     driver = tmp_path / "driver.c"
     includes = "\n".join(f'#include "{path.name}"' for path in write_sources(networks, tmp_path))
     rows = "\n".join(f"    {{{network.code.invoke}, {network.program.arena_bytes}}}," for network in networks)
     driver.write_text(DRIVER % {"networks": includes, "rows": rows})
-    sanitise = [
-        "-std=c99",
-        "-O1",
-        "-g",
-        "-ffp-contract=off",
-        "-fsanitize=address,undefined",
-        "-fno-sanitize-recover=all",
-    ]
+    sanitise = ["-std=c99", "-O1", "-ffp-contract=off", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
     program = tmp_path / "program"
     built = subprocess.run(
         [host_compiler, *sanitise, str(driver), "-o", str(program)],

@@ -33,7 +33,7 @@ def command(
     with progress() as listen:
         execution = session.platform(listen=listen).run(folder, inputs, seed=seed, runner=runner)
     if output:
-        write_npz(output, execution.outputs)
+        write_npz(output, {**execution.outputs, **execution.state})
     report = execution.report()
     session.print(report, layer_table(report), "", cost_table(report))
     if not execution.exact:

@@ -10,7 +10,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -28,6 +29,20 @@ class GraphBuilder:
         self._tensors: dict[str, Tensor] = {}
         self._nodes: list[Node] = []
         self._inputs: list[str] = []
+
+    @classmethod
+    def extending(cls, graph: Graph) -> GraphBuilder:
+        """A builder that holds all of ``graph`` already, but its outputs and the layouts of its source."""
+        builder = cls(graph.name, graph.rounding)
+        builder._tensors, builder._nodes = dict(graph.tensors), list(graph.nodes)
+        builder._inputs = list(graph.inputs)
+        return builder
+
+    def free(self, name: str) -> str:
+        """``name``, or with a number behind it where a tensor or a node has that name."""
+        taken = {*self._tensors, *(node.name for node in self._nodes)}
+        numbered = (f"{name}_{number}" for number in itertools.count(1))
+        return name if name not in taken else next(each for each in numbered if each not in taken)
 
     def tensor(self, name: str) -> Tensor:
         """The tensor behind a handle."""
@@ -68,7 +83,7 @@ class GraphBuilder:
         Raises:
             GraphError: the inputs do not suit the operator.
         """
-        name = name or f"{op.kind}_{len(self._nodes)}"
+        name = name or self.free(f"{op.kind}_{len(self._nodes)}")
         try:
             types = op.infer([self._tensors[handle] for handle in inputs])
         except Broken as error:
@@ -81,11 +96,12 @@ class GraphBuilder:
         self._nodes.append(Node(name, op, tuple(inputs), outputs))
         return outputs
 
-    def build(self, outputs: Sequence[str]) -> Graph:
-        """Return the finished graph, not verified yet."""
+    def build(self, outputs: Sequence[str], *, state: Mapping[str, str] | None = None) -> Graph:
+        """Return the finished graph, not verified yet; ``state`` names the output that replaces an input."""
         return Graph(
-            self._name, dict(self._tensors), tuple(self._nodes), tuple(self._inputs), tuple(outputs), self._rounding
-        )
+            self._name, dict(self._tensors), tuple(self._nodes), tuple(self._inputs), tuple(outputs), self._rounding,
+            state=dict(state or {}),
+        )  # fmt: skip
 
     def _add(self, tensor: Tensor) -> str:
         if tensor.name in self._tensors:

@@ -12,8 +12,8 @@ def identical(left: Graph, right: Graph) -> bool:
     The order in which tensors are filed does not count.
     """
     return (
-        (left.name, left.rounding, left.nodes, left.inputs, left.outputs, dict(left.axes))
-        == (right.name, right.rounding, right.nodes, right.inputs, right.outputs, dict(right.axes))
+        (left.name, left.rounding, left.nodes, left.inputs, left.outputs, dict(left.axes), dict(left.state))
+        == (right.name, right.rounding, right.nodes, right.inputs, right.outputs, dict(right.axes), dict(right.state))
         and dict(left.tensors) == dict(right.tensors)
         and all(_same_data(tensor.data, right.tensors[name].data) for name, tensor in left.tensors.items())
     )

@@ -21,6 +21,7 @@ from tinyml_core.graph.graph import Graph, Node, Rounding
 from tinyml_core.graph.operator import Operator
 from tinyml_core.graph.operators import OPERATORS
 from tinyml_core.graph.tensor import DType, Quantization, Tensor
+from tinyml_core.suggestion import did_you_mean
 
 FORMAT = 1
 
@@ -60,6 +61,7 @@ class _Document(_Strict):
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     axes: dict[str, tuple[int, ...]] = {}
+    state: dict[str, str] = {}
     tensors: tuple[_Tensor, ...]
     nodes: tuple[_Node, ...]
 
@@ -98,6 +100,8 @@ def write_document(graph: Graph) -> bytes:
     }
     if graph.axes:
         document["axes"] = dict(graph.axes)
+    if graph.state:
+        document["state"] = dict(graph.state)
     return json.dumps(document, indent=1, sort_keys=True).encode("ascii")
 
 
@@ -119,7 +123,10 @@ def read_document(data: bytes, place: str) -> tuple[Graph, set[str]]:
         Node(node.name, _operator(node, f"{place}, node {node.name!r}"), node.inputs, node.outputs)
         for node in document.nodes
     )
-    graph = Graph(document.name, tensors, nodes, document.inputs, document.outputs, document.rounding, document.axes)
+    graph = Graph(
+        document.name, tensors, nodes, document.inputs, document.outputs, document.rounding, document.axes,
+        document.state,
+    )  # fmt: skip
     return graph, {record.name for record in document.tensors if record.constant}
 
 
@@ -136,7 +143,7 @@ def _quantization(record: _Tensor, place: str) -> Quantization | None:
 def _operator(node: _Node, place: str) -> Operator:
     kind = OPERATORS.get(node.op)
     if kind is None:
-        raise InputError(f"has the unknown operator {node.op!r}", place=place, remedy=f"known: {', '.join(OPERATORS)}")
+        raise InputError(f"has the unknown operator {node.op!r}", place=place, remedy=did_you_mean(node.op, OPERATORS))
     if any(isinstance(number, float) and math.isnan(number) for number in _numbers(node.attributes)):
         raise InputError("has an attribute that is not a number", place=place)
     attributes = _checked(_attributes(node.op), json.dumps(node.attributes).encode("ascii"), place)

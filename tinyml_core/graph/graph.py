@@ -50,6 +50,9 @@ class Graph:
     axes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Inputs and outputs whose source has another layout: name -> permutation such that the device's array is the
     source's array transposed by it, (0, 2, 3, 1) for NCHW; absent where both are the same."""
+    state: Mapping[str, str] = field(default_factory=dict)
+    """Inputs that an execution replaces, such as weights that learn: name -> the output that is its value in the next
+    one. On a device both are the same bytes."""
 
     def inputs_of(self, node: Node) -> list[Tensor]:
         """The tensors a node reads, in order."""

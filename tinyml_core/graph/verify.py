@@ -56,7 +56,23 @@ def verify(graph: Graph) -> Graph:
             raise GraphError("has a source layout but is neither input nor output", place=f"tensor {name!r}")
         if sorted(axes) != list(range(len(graph.tensors[name].shape))):
             raise GraphError(f"has source layout {list(axes)}, no permutation of its axes", place=f"tensor {name!r}")
+    _verify_state(graph)
     return graph
+
+
+def _verify_state(graph: Graph) -> None:
+    """Each value replaces one input by one output of the same type, which nobody reads after it is replaced."""
+    if len(set(graph.state.values())) < len(graph.state):
+        raise GraphError("replaces two inputs by the same output", place=f"graph {graph.name!r}")
+    for name, updated in graph.state.items():
+        if name not in graph.inputs or updated not in graph.outputs or updated not in graph.producers:
+            raise GraphError(f"is no input that a computed output {updated!r} replaces", place=f"state {name!r}")
+        before, after = graph.tensors[name], graph.tensors[updated]
+        if (before.shape, before.dtype, before.quantization) != (after.shape, after.dtype, after.quantization):
+            raise GraphError(f"is of another type than {updated!r}, which replaces it", place=f"state {name!r}")
+        later = graph.nodes[graph.nodes.index(graph.producers[updated]) + 1 :]
+        if reader := next((node for node in later if name in node.inputs), None):
+            raise GraphError(f"reads {name!r} after it was replaced by {updated!r}", place=_place(reader))
 
 
 def _place(node: Node) -> str:

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 import tinyml_core
 from tinyml_core.api.generator import CodeGenerator, GeneratedCode
 from tinyml_core.api.project_writer import ProjectWriter
@@ -15,7 +17,9 @@ from tinyml_core.api.toolchain import Binary, Toolchain
 from tinyml_core.errors import CapacityError, InputError, ToolchainError, UnsupportedError
 from tinyml_core.graph.graph import Graph, Rounding
 from tinyml_core.graph.serialise import digest, save
+from tinyml_core.graph.verify import verify
 from tinyml_core.hardware.profile import HardwareProfile
+from tinyml_core.npz import write_npz
 from tinyml_core.pipeline.calibration import calibrated
 from tinyml_core.pipeline.manifest import Feed, Layer, Manifest, Port, Profile
 from tinyml_core.pipeline.memory_plan import MemoryPlan
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
 
 GRAPH_FILE = "model.tinyml"
 BINARY_FILE = "model.elf"
+STATE_FILE = "state.npz"
 STACK_RESERVE = 2048
 """Bytes of SRAM kept free for the stack at link time; the measured high-water mark replaces it in every report."""
 
@@ -65,6 +70,8 @@ class CompileOptions:
     quantizer: str = "ptq"
     """Quantises where there is calibration."""
     quantizer_options: Mapping[str, Any] = field(default_factory=dict)
+    state: Mapping[str, Array] | None = field(default=None, compare=False)
+    """First values of what executions replace (``graph.state``), all of it; zeros when None."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,8 @@ def compile_graph(
     graph: Graph, profile: HardwareProfile, out: Path, options: CompileOptions, platform: Platform
 ) -> Compiled:
     """Compile ``graph`` for ``profile`` into the folder ``out``, which appears whole or not at all.
+
+    Passes are for networks: a graph with state, such as a training step, is compiled as it is.
 
     Raises:
         CapacityError: the network does not fit; names the region or step and the bytes that are missing.
@@ -107,6 +116,8 @@ def compile_into(
     for writer in sorted(platform.names(ProjectWriter)):
         _write(folder, platform.create(ProjectWriter, writer).write(code, program, STACK_RESERVE))
     save(graph, folder / GRAPH_FILE)
+    if graph.state:
+        write_npz(folder / STATE_FILE, _first_state(graph, options.state))
     sources = [folder / source for source in (*code.library, code.example)]
     binary = toolchain.build(sources, folder / BINARY_FILE, profile, region=program.region, stack=STACK_RESERVE)
     manifest = _manifest(program, code, binary, name, options)
@@ -140,10 +151,30 @@ def tune(graph: Graph, profile: HardwareProfile, options: CompileOptions, platfo
 def _rewritten(graph: Graph, options: CompileOptions, platform: Platform) -> Graph:
     if options.rounding is not None:
         graph = replace(graph, rounding=options.rounding)
+    if graph.state:
+        if options.calibration is not None:
+            raise InputError(
+                "has state, so it is compiled as it is", place=f"graph {graph.name!r}", remedy="leave out the calibration"
+            )
+        return verify(graph)
     if options.calibration is not None:
         quantizer = platform.create(Quantizer, options.quantizer, options.quantizer_options, "quantizer.options")
         graph = calibrated(apply_passes(graph, platform, options.without), options.calibration, quantizer)
     return apply_passes(graph, platform, options.without)
+
+
+def _first_state(graph: Graph, state: Mapping[str, Array] | None) -> dict[str, Array]:
+    tensors = [graph.tensors[name] for name in graph.state]
+    if state is None:
+        return {tensor.name: np.zeros(tensor.shape, tensor.dtype.numpy) for tensor in tensors}
+    for tensor in tensors:
+        given = state.get(tensor.name)
+        if given is None or given.shape != tensor.shape or given.dtype != tensor.dtype.numpy:
+            raise InputError(
+                f"needs a first value of type {tensor.dtype.value} and shape {list(tensor.shape)}",
+                place=f"state {tensor.name!r}",
+            )
+    return {tensor.name: state[tensor.name] for tensor in tensors}
 
 
 def _planned(graph: Graph, profile: HardwareProfile, generator: CodeGenerator, options: CompileOptions) -> Program:
@@ -237,7 +268,8 @@ def _manifest(
         feed=Feed(**asdict(code.feed)) if code.feed else None,
         arena_bytes=program.arena_bytes, lower_bound=program.lower_bound, stack_reserve=STACK_RESERVE,
         stack_bound=binary.stack_bounds.get(code.invoke),
-        inputs=ports(graph.inputs), outputs=ports(graph.outputs), layers=layers, memory=MemoryPlan.of(program),
+        inputs=ports(graph.inputs), outputs=ports(graph.outputs), state=dict(graph.state), layers=layers,
+        memory=MemoryPlan.of(program),
         macs=graph.macs,
         code_bytes=binary.code, constant_bytes=binary.constants, static_bytes=binary.static,
     )  # fmt: skip

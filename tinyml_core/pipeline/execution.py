@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,9 @@ from tinyml_core.errors import DeviceFault, InputError, ToolchainError
 from tinyml_core.graph.graph import Graph
 from tinyml_core.graph.serialise import load
 from tinyml_core.graph.tensor import Tensor
+from tinyml_core.npz import read_npz
 from tinyml_core.pipeline import figures
-from tinyml_core.pipeline.compilation import BINARY_FILE, GRAPH_FILE
+from tinyml_core.pipeline.compilation import BINARY_FILE, GRAPH_FILE, STATE_FILE
 from tinyml_core.pipeline.manifest import Manifest, read_manifest
 from tinyml_core.pipeline.samples import Array, samples_for, to_source
 
@@ -29,12 +30,15 @@ if TYPE_CHECKING:
 class Execution:
     """What the device computed and what it cost.
 
-    ``outputs``: name -> [samples, ...] in the types of ``samples`` given: float where floats were given. ``exact``: no
-    output byte of any sample differs from the reference executor. The measurement is that of the first sample.
+    ``outputs``: name -> [samples, ...] in the types of ``samples`` given: float where floats were given. ``state``:
+    what the last sample left of what every sample replaces, by the names of the inputs. ``exact``: no output byte and
+    no byte of the state after any sample differs from the reference executor. The measurement is that of the first
+    sample.
     """
 
     manifest: Manifest
     outputs: Mapping[str, Array]
+    state: Mapping[str, Array]
     samples: int
     exact: bool
     differing_bytes: int
@@ -81,9 +85,11 @@ def run_folder(
 ) -> Execution:
     """Run the network in ``folder``.
 
+    State is written into the arena once, as it lies in the folder; every sample finds what the one before it left.
+
     Args:
         folder: written by :func:`~tinyml_core.pipeline.compilation.compile_graph`.
-        inputs: one array per input, leading axis samples (``x`` will do when there is one input); a seeded random
+        inputs: one array per input but state, leading axis samples (``x`` will do when there is one input); a seeded random
             sample when None. Float arrays are quantised with the input's scale, and outputs are then floats too.
             Arrays have the source's layout (``graph.axes``), which outputs get back.
         platform: supplies the runner.
@@ -99,20 +105,24 @@ def run_folder(
     graph = load(folder / GRAPH_FILE)
     _check_agreement(manifest, graph, folder)
     samples, floats = _integer_samples(graph, inputs, seed)
+    state = _first_state(folder, graph)
     reference = ReferenceExecutor(graph)
     device = platform.create(Runner, runner or manifest.runner).load(folder / BINARY_FILE, manifest.profile.restore())
-    collected: dict[str, list[Array]] = {name: [] for name in graph.outputs}
+    _write_ports(device, manifest, state)
+    collected: dict[str, list[Array]] = {name: [] for name in graph.outputs if name not in graph.state.values()}
     measurement, differing, count = None, 0, len(next(iter(samples.values())))
     for index in range(count):
         sample = {name: array[index] for name, array in samples.items()}
         outputs, measured = _invoke(device, manifest, graph, sample, profile=index == 0)
         measurement = measurement or measured
-        for name, expected in reference.run(sample).items():
-            if name in collected:
-                differing += _differing_bytes(outputs[name], expected)
-                collected[name].append(outputs[name])
+        expected = reference.run({**sample, **state})
+        differing += sum(_differing_bytes(outputs[name], expected[name]) for name in graph.outputs)
+        for name, arrays in collected.items():
+            arrays.append(outputs[name])
+        state = {name: expected[updated] for name, updated in graph.state.items()}
         advance(1)
     assert measurement is not None
+    left = {name: outputs[updated] for name, updated in graph.state.items()}
     stacked = {name: np.concatenate(arrays) for name, arrays in collected.items()}
     if floats:
         stacked = {
@@ -120,7 +130,7 @@ def run_folder(
             for name, array in stacked.items()
         }
     stacked = {name: to_source(array, graph, name) for name, array in stacked.items()}
-    return Execution(manifest, stacked, count, differing == 0, differing, measurement)
+    return Execution(manifest, stacked, left, count, differing == 0, differing, measurement)
 
 
 def _invoke(
@@ -138,8 +148,7 @@ def _invoke(
             measurements.append(measurement)
 
     if manifest.feed is None:
-        for port in manifest.inputs:
-            device.write(arena + port.offset, np.ascontiguousarray(sample[port.name]).tobytes())
+        _write_ports(device, manifest, sample)
         call(manifest.invoke)
     else:
         feed, (port,) = manifest.feed, manifest.inputs
@@ -157,6 +166,13 @@ def _invoke(
     return outputs, combined(measurements) if measurements else None
 
 
+def _write_ports(device: Device, manifest: Manifest, values: Mapping[str, Array]) -> None:
+    arena = device.address(manifest.arena_symbol)
+    for port in manifest.inputs:
+        if port.name in values:
+            device.write(arena + port.offset, np.ascontiguousarray(values[port.name]).tobytes())
+
+
 def _differing_bytes(got: Array, expected: Array) -> int:
     """Bytes that differ; one NaN is like another, since IEEE 754 leaves sign and payload to the machine."""
     if expected.dtype.kind == "f":
@@ -169,14 +185,26 @@ def _check_agreement(manifest: Manifest, graph: Graph, folder: Path) -> None:
     """A folder whose files were mixed by hand must not give figures that look right."""
     ports = [(port.name, port.size) for port in (*manifest.inputs, *manifest.outputs)]
     tensors = [(name, graph.tensors[name].bytes) for name in (*graph.inputs, *graph.outputs)]
-    if ports != tensors:
+    if ports != tensors or manifest.state != graph.state:
         raise InputError("manifest and graph do not belong together", place=str(folder), remedy="run tinyml compile")
     if not (folder / BINARY_FILE).is_file():
         raise ToolchainError(f"has no {BINARY_FILE}", place=str(folder), remedy="run tinyml compile")
 
 
+def _first_state(folder: Path, graph: Graph) -> dict[str, Array]:
+    if not graph.state:
+        return {}
+    found = read_npz(folder / STATE_FILE)
+    types = {name: (array.shape, array.dtype) for name, array in found.items()}
+    needed = {name: (graph.tensors[name].shape, graph.tensors[name].dtype.numpy) for name in graph.state}
+    if types != needed:
+        raise InputError("state and graph do not belong together", place=str(folder), remedy="run tinyml compile")
+    return found
+
+
 def _integer_samples(graph: Graph, inputs: Mapping[str, Array] | None, seed: int) -> tuple[dict[str, Array], bool]:
     """Arrays [samples, *tensor shape] in the graph's types, and whether floats were given for integers."""
+    graph = replace(graph, inputs=tuple(name for name in graph.inputs if name not in graph.state))
     if inputs is None:
         rng = np.random.default_rng(seed)
         return {name: _random(graph.tensors[name], rng)[np.newaxis] for name in graph.inputs}, False

@@ -128,6 +128,9 @@ class Manifest(_Model):
     """Greatest stack depth of any execution, where the toolchain can bound it."""
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
+    state: dict[str, str] = {}
+    """Inputs that a call replaces, such as weights that learn -> the output that has the same bytes. They are written
+    once; their first values lie in ``state.npz``."""
     layers: tuple[Layer, ...]
     memory: MemoryPlan
     macs: NonNegativeInt

@@ -2,6 +2,7 @@
 
 A step's height depends on the others only through which tensors share memory. Working in place needs an input that
 nobody reads afterwards, so only aliases share memory that is read later, and an alias is taken wherever it is offered.
+State is written where it was read from: what replaces an input is an alias of it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class Heights:
         """The tensor whose bytes each variable tensor is: itself but for aliases."""
         self.before: list[tuple[str, ...]] = []
         """For each step, the tensors from before it that are still needed, in the order they were written."""
-        alive = list(graph.inputs)
+        alive, replaced = list(graph.inputs), {updated: name for name, updated in graph.state.items()}
         for number, (node, options) in enumerate(zip(graph.nodes, offered, strict=True)):
             alive = [name for name in alive if self.lifetimes[name].last >= number]
             self.before.append(tuple(alive))
@@ -36,8 +37,15 @@ class Heights:
                     remedy="fold constants first",
                 )
             for name in node.outputs:
-                self.alias[name] = self.alias[node.inputs[0]] if renames else name
+                self.alias[name] = replaced.get(name) or (self.alias[node.inputs[0]] if renames else name)
             alive += node.outputs
+
+    def replaces(self, number: int, schedule: Schedule) -> bool:
+        """Whether a schedule may write where the outputs of the step have to lie: over state it reads, only in place."""
+        node = self.graph.nodes[number]
+        places = {self.alias[name] for name in node.outputs} & self.graph.state.keys()
+        read = [index for index, name in enumerate(node.inputs) if self.alias.get(name) in places]
+        return schedule.alias or set(read) <= set(schedule.in_place)
 
     def outside(self, number: int, without: str | None = None) -> int:
         """Bytes of the tensors from before step ``number`` that are still needed, but for ``without``."""
@@ -48,7 +56,7 @@ class Heights:
         live = self._live(self.before[number])
         shared = self.shared(number, schedule)
         for name in self.graph.nodes[number].outputs:
-            key = self.alias[shared] if shared else name
+            key = self.alias[shared] if shared else self.alias[name]
             live[key] = max(live.get(key, 0), self.graph.tensors[name].bytes)
         return sum(live.values()) + schedule.scratch
 
@@ -62,9 +70,12 @@ class Heights:
         node = self.graph.nodes[number]
         if schedule.alias:
             return node.inputs[0]
+        for name in node.outputs:
+            if self.alias[name] != name:
+                return self.alias[name]
         for index in schedule.in_place:
             name = node.inputs[index]
-            if name not in self.alias or node.inputs.count(name) > 1:
+            if name not in self.alias or node.inputs.count(name) > 1 or self.alias[name] in self.graph.state:
                 continue
             members = [other for other in self.before[number] if self.alias[other] == self.alias[name]]
             if all(self.lifetimes[m].last <= number and m not in self.graph.outputs for m in members) and not any(

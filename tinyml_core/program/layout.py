@@ -111,7 +111,8 @@ def _chains(stages: Stages, plan: Sequence[Stage], schedules: Sequence[Schedule]
             apart = stage.flow is not None or stages.heights.apart(number, schedule) <= room
             shared = None if apart and not schedule.alias else stages.heights.shared(number, schedule)
             for name in stages.graph.nodes[number].outputs:
-                chain[name] = chain[shared] if shared else name
+                alias = stages.heights.alias[name]
+                chain[name] = chain[alias] if alias != name else chain[shared] if shared else name
     return chain
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tinyml_core.errors import UnsupportedError
 from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.program.heights import Heights
 from tinyml_core.program.program import Segment, progress_bytes
@@ -64,11 +65,23 @@ class Stages:
     def __init__(self, graph: Graph, offered: Sequence[Sequence[Schedule]]) -> None:
         self.graph = graph
         self.heights = Heights(graph, offered)
+        offered = [self._replacing(number, options) for number, options in enumerate(offered)]
         self._whole = [[schedule for schedule in options if not schedule.rows] for options in offered]
         self._rows = [_by_rows(node, graph, options) for node, options in zip(graph.nodes, offered, strict=True)]
         self._readings = [
             readings(node, graph) if options else () for node, options in zip(graph.nodes, self._rows, strict=True)
         ]
+
+    def _replacing(self, number: int, options: Sequence[Schedule]) -> list[Schedule]:
+        """The schedules of a step that can write where its outputs have to lie."""
+        found = [schedule for schedule in options if self.heights.replaces(number, schedule)]
+        if options and not found:
+            node = self.graph.nodes[number]
+            raise UnsupportedError(
+                "cannot replace state in place", place=f"node {node.name!r} ({node.op.kind})",
+                remedy="choose another code generator",
+            )  # fmt: skip
+        return found
 
     def whole(self, number: int) -> Stage | None:
         """The step as a whole layer; None when its kernels know rows only."""

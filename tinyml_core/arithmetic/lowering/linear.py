@@ -15,6 +15,8 @@ from tinyml_core.graph.tensor import DType, Tensor
 
 WIDEST = 1 << 47
 """Magnitude that accumulators of 64 bits stay below, so that a product with 15 bits fits."""
+FARTHEST_BIAS = 1 << 29
+"""Magnitude to which int32 biases that are variables are limited, so that accumulators have room for doubling."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from tinyml_core.arithmetic.plain import INTEGERS
 from tinyml_core.arithmetic.reference import (
     arrangement,
     floating,
+    gradients,
     integer,
     linear,
     matrix,
@@ -25,7 +26,9 @@ from tinyml_core.arithmetic.reference import (
     quantised_rows,
     recurrent,
     reduction,
+    updates,
 )
+from tinyml_core.arithmetic.reference.variables import with_variables
 from tinyml_core.errors import UnsupportedError
 from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.graph.operator import Operator
@@ -37,12 +40,17 @@ from tinyml_core.graph.operators import (
     ArgReduce,
     AveragePool2D,
     BatchNorm,
+    BiasGradient,
     Binary,
     Cast,
     Clamp,
     Concat,
     Conv2D,
+    Conv2DInputGradient,
+    Conv2DWeightGradient,
     DepthwiseConv2D,
+    DepthwiseInputGradient,
+    DepthwiseWeightGradient,
     Dequantize,
     Expand,
     FullyConnected,
@@ -50,18 +58,24 @@ from tinyml_core.graph.operators import (
     L2Norm,
     LayerNorm,
     LogSoftmax,
+    MaskedScale,
     MatMul,
     MaxPool2D,
+    MaxPoolGradient,
     Mean,
+    MergeChannels,
     Pad,
     Quantize,
     Reduce,
     Reshape,
     Resize,
+    SaturatingSubtract,
+    SaturationMask,
     Select,
     Slice,
     Softmax,
     Split,
+    StochasticRound,
     Tile,
     Transpose,
     TransposeConv2D,
@@ -82,9 +96,9 @@ PREPARERS: dict[tuple[type[Operator], DType], Preparer] = {
             (Add, integer.add),
             (AveragePool2D, integer.average_pool),
             (Clamp, integer.rescale),
-            (Conv2D, linear.convolution),
-            (DepthwiseConv2D, linear.depthwise),
-            (FullyConnected, linear.dense),
+            (Conv2D, with_variables(linear.convolution)),
+            (DepthwiseConv2D, with_variables(linear.depthwise)),
+            (FullyConnected, with_variables(linear.dense)),
             (MaxPool2D, integer.max_pool),
             (Mean, integer.mean),
             (Softmax, integer.softmax),
@@ -143,6 +157,23 @@ PREPARERS: dict[tuple[type[Operator], DType], Preparer] = {
         )
     },
     (Softmax, DType.FLOAT32): floating.softmax,
+    (BiasGradient, DType.FLOAT32): gradients.bias_gradient,
+    (Conv2DInputGradient, DType.FLOAT32): gradients.convolution_input,
+    (DepthwiseInputGradient, DType.FLOAT32): gradients.depthwise_input,
+    (MaskedScale, DType.FLOAT32): gradients.masked_scale,
+    (SaturationMask, DType.INT8): gradients.saturation_mask,
+    **{
+        (operator, dtype): preparer
+        for dtype in (DType.INT8, DType.FLOAT32)
+        for operator, preparer in (
+            (Conv2DWeightGradient, gradients.convolution_weights),
+            (DepthwiseWeightGradient, gradients.depthwise_weights),
+            (MaxPoolGradient, gradients.max_pool),
+        )
+    },
+    (StochasticRound, DType.FLOAT32): updates.stochastic_round,
+    **{(SaturatingSubtract, dtype): updates.saturating_subtract for dtype in (DType.INT8, DType.INT32)},
+    **{(MergeChannels, dtype): updates.merge_channels for dtype in DType},
 }
 
 SEVERAL: dict[tuple[type[Operator], DType], SeveralPreparer] = {

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyml_core.arithmetic.lowering import lower_move, lower_select
-from tinyml_core.arithmetic.lowering.requantisation import require_quantised, require_same_scale
+from tinyml_core.arithmetic.lowering.movement import require_kept_scales
 from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.graph.operators import Pad
 
@@ -39,8 +39,7 @@ def _check_scales(node: Node, graph: Graph) -> None:
     (source,) = graph.inputs_of(node)
     (output,) = graph.outputs_of(node)
     if source.quantization or output.quantization:
-        require_quantised(node, [source, output], [source.dtype])
-        require_same_scale(node, source, output)
+        require_kept_scales(node, source, output)
 
 
 def select(node: Node, graph: Graph) -> Callable[[Sequence[Array]], Array]:

@@ -1,0 +1,1 @@
+"""Learning on the device: update rules, and choices of what learns."""
