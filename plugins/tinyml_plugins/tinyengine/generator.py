@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from tinyml_core import __version__
@@ -12,6 +12,20 @@ from tinyml_core.arithmetic.lowering import lower
 from tinyml_core.arithmetic.reference import prepare_results
 from tinyml_core.errors import UnsupportedError
 from tinyml_core.graph.graph import Graph, Node
+from tinyml_core.graph.operator import Operator
+from tinyml_core.graph.operators import (
+    BiasGradient,
+    Conv2DInputGradient,
+    Conv2DWeightGradient,
+    DepthwiseInputGradient,
+    DepthwiseWeightGradient,
+    MaskedScale,
+    MaxPoolGradient,
+    MergeChannels,
+    SaturatingSubtract,
+    SaturationMask,
+    StochasticRound,
+)
 from tinyml_core.graph.operators.window import Window
 from tinyml_core.graph.serialise import digest
 from tinyml_core.graph.tensor import Tensor
@@ -25,6 +39,7 @@ from tinyml_plugins.tinyengine.naming import check_prefix
 from tinyml_plugins.tinyengine.rendering import render
 from tinyml_plugins.tinyengine.selftest import INCREMENT, MULTIPLIER, answers, element
 from tinyml_plugins.tinyengine.table import KERNELS, kernel_of
+from tinyml_plugins.tinyengine.variables import has_variables
 
 SHARED = (
     "tinyml_arithmetic.h",
@@ -43,6 +58,18 @@ SHARED = (
     "tinyml_trigonometry.h",
 )
 """The headers that all generated networks share."""
+OF_OPERATORS: Mapping[str, frozenset[type[Operator]]] = {
+    "tinyml_gradients.h": frozenset(
+        {
+            BiasGradient, Conv2DInputGradient, Conv2DWeightGradient, DepthwiseInputGradient, DepthwiseWeightGradient,
+            MaskedScale, MaxPoolGradient, SaturationMask,
+        }
+    ),
+    "tinyml_updates.h": frozenset({SaturatingSubtract, StochasticRound}),
+}  # fmt: skip
+"""The headers that only networks with certain operators need."""
+VMLA = frozenset({"cortex-m7"})
+"""Cores that issue one VMLA.F32 a cycle, as the simulator times them; on the Cortex-M4 it takes three (TRM)."""
 
 
 @dataclass(frozen=True)
@@ -129,9 +156,14 @@ class TinyEngine:
             UnsupportedError: a graph output is a constant.
         """
         check_prefix(prefix)
-        written = [self._write(program, number, step, prefix) for number, step in enumerate(program.steps)]
+        tables: dict[tuple[str, tuple[str, ...]], str] = {}
+        written = [self._write(program, number, step, prefix, tables) for number, step in enumerate(program.steps)]
         stages, feed = _stages(program, written), _feed(program, prefix)
         outputs = _ports(program, program.graph.outputs, "output")
+        operators = {type(step.node.op) for step in program.steps}
+        headers = [name for name, needed_by in OF_OPERATORS.items() if operators & needed_by]
+        if any(has_variables(step.node, program.graph) for step in program.steps):
+            headers.append("tinyml_variables.h")
         values = {
             "prefix": prefix,
             "program": program,
@@ -139,6 +171,8 @@ class TinyEngine:
             "layers": written,
             "stages": stages,
             "feed": feed,
+            "headers": headers,
+            "vmla": VMLA,
             "constants": [constant for each in written for constant in each.layer.constants],
             "inputs": _ports(program, program.graph.inputs, "input"),
             "outputs": outputs,
@@ -152,7 +186,7 @@ class TinyEngine:
             f"{prefix}.c": render("network.c.j2", **values),
             f"{prefix}_weights.h": render("weights.h.j2", **values),
             f"{prefix}_selftest.c": render("selftest.c.j2", **values),
-            **{name: render(name) for name in SHARED},
+            **{name: render(name) for name in (*SHARED, *headers)},
             "main.c": render("main.c.j2", **values),
         }
         return GeneratedCode(
@@ -165,9 +199,11 @@ class TinyEngine:
             feed=feed,
         )
 
-    def _write(self, program: Program, number: int, step: Step, prefix: str) -> WrittenLayer:
+    def _write(
+        self, program: Program, number: int, step: Step, prefix: str, tables: dict[tuple[str, tuple[str, ...]], str]
+    ) -> WrittenLayer:
         kind = re.sub(r"[^A-Za-z0-9_]", "_", step.node.op.kind, flags=re.ASCII)
-        layer = Layer(program, step, f"{prefix}_step{number:02d}_{kind}")
+        layer = Layer(program, step, f"{prefix}_step{number:02d}_{kind}", shared=tables)
         body = kernel_of(step.node.op, step.schedule.kernel).emit(layer=layer)
         return WrittenLayer(number, step, layer, body)
 
@@ -202,9 +238,14 @@ def _feed(program: Program, prefix: str) -> RowFeed | None:
     return RowFeed(f"{prefix}_begin", rows, row_bytes(source), program.buffer_of(source.name).rows or rows)
 
 
+_WITHOUT_LOWERING = frozenset().union(*OF_OPERATORS.values(), {MergeChannels})
+"""Operators of training steps: what they do to integers needs no scale."""
+
+
 def _check_arithmetic(node: Node, graph: Graph) -> None:
     """Refuse by name what the arithmetic does not define."""
-    if any(tensor.quantization for tensor in (*graph.inputs_of(node), *graph.outputs_of(node))):
+    quantised = any(tensor.quantization for tensor in (*graph.inputs_of(node), *graph.outputs_of(node)))
+    if quantised and type(node.op) not in _WITHOUT_LOWERING and not has_variables(node, graph):
         lower(node, graph)
     else:
         prepare_results(node, graph)

@@ -44,13 +44,15 @@ UNCHANGED: Types = frozenset((dtype, dtype) for dtype in DType)
 class Layer:
     """One step of a program, as the kernel that writes it sees it.
 
-    ``symbol`` is the C function; ``constants`` collects the tables it reads.
+    ``symbol`` is the C function; ``constants`` collects the tables it reads, but those that equal one of ``shared``,
+    the tables of other layers by type and elements.
     """
 
     program: Program
     step: Step
     symbol: str
     constants: list[ConstantArray] = field(default_factory=list)
+    shared: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
 
     @property
     def node(self) -> Node:
@@ -126,9 +128,12 @@ class Layer:
         return f"({ctype} *){_address(ctype, self.program.buffer(self.step.scratch).offset)}"
 
     def constant(self, role: str, ctype: str, elements: Iterable[str]) -> str:
-        """Add a table to the flash and return its C name."""
-        self.constants.append(ConstantArray(f"{self.symbol}_{role}", ctype, tuple(elements)))
-        return self.constants[-1].name
+        """Add a table to the flash, unless there is an equal one, and return its C name."""
+        table = ConstantArray(f"{self.symbol}_{role}", ctype, tuple(elements))
+        name = self.shared.setdefault((ctype, table.elements), table.name)
+        if name == table.name:
+            self.constants.append(table)
+        return name
 
 
 def _address(ctype: str, offset: int | str) -> str:

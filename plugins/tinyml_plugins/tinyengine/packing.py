@@ -84,7 +84,7 @@ def pack(
     of taps holds two taps of two filters, ``[a[k], b[k], a[k+1], b[k+1]]``: two SXTB16 make it a pair of int16 for
     each. ``wide`` weights are such pairs already.
     """
-    ordered = np.pad(filters, ((0, 0), (0, 1)))[:, order].reshape(len(filters) // 2, 2, -1, 2)
+    ordered = np.pad(filters, ((0, 0), (0, 1)))[:, order].reshape(len(filters) // 2, 2, len(order) // 2, 2)
     pairs = ordered.astype(np.int16).transpose(0, 2, 1, 3) if wide else ordered.transpose(0, 2, 3, 1)
     taps = np.ascontiguousarray(pairs).reshape(len(pairs), -1).view(np.uint32)
     around = [np.ascontiguousarray(part, np.int32).view(np.uint32) for part in (before, behind)]

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tinyml_core.arithmetic.lowering import LinearLowering, Requantisation, lower_linear
-from tinyml_core.arithmetic.lowering.linear import reach
+from tinyml_core.arithmetic.lowering import LinearLowering, Requantisation
 from tinyml_core.graph.graph import Graph, Node, Rounding
 from tinyml_core.graph.tensor import DType
 from tinyml_plugins.tinyengine.constants import literal
 from tinyml_plugins.tinyengine.kernel import C_TYPES
+from tinyml_plugins.tinyengine.variables import farthest, lower_layer
 
 CHANNEL_BYTES = {"tinyml_channel": 8, "tinyml_shifted_channel": 12, "tinyml_wide_channel": 16}
 SUFFIXES = {DType.INT8: "", DType.UINT8: "_uint8", DType.INT16: "_int16"}
@@ -98,7 +98,7 @@ class Requantiser:
 def channel_bytes(node: Node, graph: Graph) -> int:
     """Flash of the table of channels of a convolution or dense layer."""
     (output,) = graph.outputs_of(node)
-    requantiser = Requantiser(lower_linear(node, graph).requantisation, 0)
+    requantiser = Requantiser(lower_layer(node, graph).requantisation, 0)
     return output.shape[-1] * CHANNEL_BYTES[requantiser.channel_type]
 
 
@@ -106,7 +106,7 @@ def linear_requantiser(
     lowering: LinearLowering, filters: npt.NDArray[np.int8], dtype: DType = DType.INT8
 ) -> Requantiser:
     """The requantiser of a convolution or dense layer; ``filters`` [channels, taps], activations of ``dtype``."""
-    return Requantiser(lowering.requantisation, reach(lowering, filters, dtype), dtype)
+    return Requantiser(lowering.requantisation, farthest(lowering, filters, dtype), dtype)
 
 
 def folded_bias(lowering: LinearLowering, filters: npt.NDArray[np.int8]) -> npt.NDArray[np.integer]:

@@ -64,12 +64,28 @@ RATES: dict[str, Rate] = {
     "pointwise_function": Rate(0.0, 75.0),
     "reduce": Rate(4.5, 10.0),
     "row_norm": Rate(0.0, 58.0),
+    "variable_records": Rate(0.0, 6.0),  # for each word and each channel
+    "variable_filters": Rate(0.0, 6.5),
+    "variable_pairs": Rate(0.0, 3.8),
+    "variable_sums": Rate(0.0, 0.9),
     "lstm": Rate(3.4, 420.0),
     "float_lstm": Rate(4.5, 240.0),
     "float_gru": Rate(4.8, 158.0),
     "float_rnn": Rate(4.6, 56.0),
     "quantize": Rate(0.0, 29.0),
     "dequantize": Rate(0.0, 8.0),
+    "saturation_mask": Rate(0.0, 6.3),
+    "masked_scale": Rate(0.0, 8.0),
+    "bias_gradient": Rate(2.5, 5.0),
+    "pointwise_input_gradient": Rate(3.3, 2.0),
+    "conv2d_input_gradient": Rate(4.8, 10.0),
+    "depthwise_input_gradient": Rate(3.0, 4.0),
+    "conv2d_weight_gradient": Rate(3.4, 4.0),
+    "depthwise_weight_gradient": Rate(6.3, 10.0),
+    "max_pool_gradient": Rate(7.0, 1.5),
+    "merge_channels": Rate(0.0, 1.5, 2.5),
+    "stochastic_round": Rate(0.0, 40.0),
+    "saturating_subtract": Rate(0.0, 12.0),
 }
 
 CYCLES_PER_INSTRUCTION = {
@@ -85,16 +101,20 @@ OF_KERNEL: dict[str, dict[str, float]] = {
         "columns_single": 1.43, "columns_tflite": 1.43, "columns_sums": 1.43, "conv2d_direct": 1.33,
         "dense_direct": 1.33, "depthwise_rings": 1.56, "depthwise_3x3": 1.56, "depthwise_row_pairs": 1.31,
         "depthwise_plane": 1.29, "pool": 1.35, "pool_fours": 1.17,
+        "pointwise_input_gradient": 1.25, "conv2d_weight_gradient": 1.15, "depthwise_input_gradient": 1.15,
     },
     "cortex-m7": {
         "columns_single": 1.03, "columns_tflite": 1.03, "columns_sums": 1.03, "conv2d_direct": 0.72,
         "dense_direct": 0.72, "depthwise_rings": 1.06, "depthwise_3x3": 1.06, "depthwise_row_pairs": 0.88,
         "pool": 0.65, "pool_fours": 0.82, "add": 1.19, "add_fours": 0.70,
+        "pointwise_input_gradient": 0.58, "conv2d_weight_gradient": 0.58, "depthwise_input_gradient": 0.68,
+        "saturation_mask": 0.52, "masked_scale": 0.65, "bias_gradient": 0.55, "merge_channels": 0.6,
+        "saturating_subtract": 0.65,
     },
 }  # fmt: skip
 """Cycles per instruction of those kernels whose loops differ from the average, measured by ``tinyml tune`` on layers of
 MobileNet, MCUNet and keyword spotting: multiply-accumulates of pairs do not issue together on the M7, and its loads and
-plain arithmetic do."""
+plain arithmetic do. Those of training steps come from layers of 8x8x96, by both compilers."""
 UNKNOWN_CORE = 1.5
 """Cycles per instruction assumed for a core that is not in the table."""
 

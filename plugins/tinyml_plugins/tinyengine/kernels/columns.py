@@ -13,17 +13,19 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from tinyml_core.arithmetic.lowering import LinearLowering, lower_linear
 from tinyml_core.graph.graph import Graph, Node, Rounding
 from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_core.program.schedule import Schedule
-from tinyml_plugins.tinyengine.constants import hexadecimal, literals
+from tinyml_plugins.tinyengine.constants import literals
 from tinyml_plugins.tinyengine.geometry import Geometry
 from tinyml_plugins.tinyengine.kernel import Layer
+from tinyml_plugins.tinyengine.kernels import variable_columns
+from tinyml_plugins.tinyengine.kernels.variable_tables import Tables
 from tinyml_plugins.tinyengine.packing import Window, pack
 from tinyml_plugins.tinyengine.rendering import render
 from tinyml_plugins.tinyengine.requantiser import CHANNEL_BYTES, Requantiser, folded_bias, linear_requantiser
 from tinyml_plugins.tinyengine.timing import cycles
+from tinyml_plugins.tinyengine.variables import LayerLowering, lower_layer
 
 LANES = 4
 LANE_COSTS = {2: 1.1, 1: 1.45}
@@ -48,7 +50,7 @@ class Filters:
     """A convolution or dense layer as integers; a dense layer's rows are the pixels of a pointwise one."""
 
     g: Geometry
-    lowering: LinearLowering
+    lowering: LayerLowering
     wide: bool = False
     """Whether weights are kept as int16."""
 
@@ -79,6 +81,21 @@ class Filters:
         return "tflite" if near and self.requantiser.reach < 1 << 30 else "sums"
 
     @property
+    def members(self) -> tuple[int, ...]:
+        """Those of ``tinyml_filters`` behind the weights."""
+        g, window = self.g, self.window
+        zero_point = self.lowering.requantisation.zero_point
+        return (
+            g.out_channels, window.depth // 2, 2 * zero_point + 1 if self.end == "tflite" else zero_point,
+            window.groups, window.back, window.runs, g.channels,
+        )  # fmt: skip
+
+    @property
+    def biased(self) -> bool:
+        """Whether biases that vary are added to the sums of constant weights, before the end."""
+        return self.lowering.variable_bias and not self.lowering.variable_weights and self.end != "sums"
+
+    @property
     def copied(self) -> bool:
         """Whether no row of a window's taps lies in the image as it is: too long, or with others in between."""
         return self.g.kernel[1] > self.g.width or (self.g.dilation[1] > 1 and self.g.kernel[1] > 1)
@@ -88,21 +105,22 @@ class Filters:
         across = self.g.stride[1] == 1 if rows else self.g.stride == (1, 1)
         return self.g.pointwise and across and self.end != "sums" and self.g.channels >= LANES
 
-    def words(self) -> npt.NDArray[np.uint32]:
-        """The weights of ``tinyml_filters``."""
+    def words(self, *, taps: bool = True) -> npt.NDArray[np.uint32]:
+        """The weights of ``tinyml_filters``; only what is around them without ``taps``."""
         bias, by, end = folded_bias(self.lowering, self.taps), self.lowering.requantisation.by, self.end
         mantissa, shift = (np.broadcast_to(np.array(each, np.int32), bias.shape) for each in (by.mantissa, by.shift))
         rows = list(range(len(bias)))
         if len(bias) % 2:  # the dummy, whose output the next filters overwrite; sums have room for it at the end
             rows.insert(len(bias) if end == "sums" else 1, -1)
-        taps, bias, mantissa, shift = (
+        filters, bias, mantissa, shift = (
             np.concatenate([part, np.zeros_like(part[:1])])[rows] for part in (self.taps, bias, mantissa, shift)
         )
         behind = mantissa.reshape(-1, 2)
         if end == "tflite":
             but_one = np.maximum(-shift - 1, 0).reshape(-1, 2)
             behind = np.column_stack([behind, but_one @ [1, 1 << 8]])
-        return pack(taps, self.window.order, bias.reshape(-1, 2), behind[:, : BEHIND[end]], wide=self.wide)
+        order = self.window.order if taps else []
+        return pack(filters, order, bias.reshape(-1, 2), behind[:, : BEHIND[end]], wide=self.wide)
 
     def scratch(self, rows: bool) -> Scratch:
         """The scratch of the layer, by rows or whole."""
@@ -132,7 +150,7 @@ class Scratch:
 
 def filters_of(node: Node, graph: Graph, g: Geometry, *, wide: bool) -> Filters:
     """The filters of a convolution, or of a dense layer as a pointwise convolution of geometry ``g``."""
-    return Filters(g, lower_linear(node, graph), wide)
+    return Filters(g, lower_layer(node, graph), wide)
 
 
 def schedule(kernel: str, filters: Filters, profile: HardwareProfile, *, rows: bool) -> Schedule:
@@ -150,16 +168,19 @@ def schedule(kernel: str, filters: Filters, profile: HardwareProfile, *, rows: b
     alone = [count for count in (2, 1) if pixels & count]
     worth = times * (pixels // LANES * LANES + sum(count * LANE_COSTS[count] for count in alone))
     gathered = g.pixels * window.depth * (1.0 if filters.contiguous(rows) else WINDOW_COST)
+    spent = cycles(
+        f"columns_{filters.end}",
+        profile,
+        macs=worth * g.out_channels * window.depth * (WIDE_COST if filters.wide else 1.0),
+        outputs=worth * g.out_channels,
+        gathered=gathered,
+    )
+    if filters.biased:
+        spent += cycles("variable_sums", profile, outputs=worth * g.out_channels)
     return Schedule(
         kernel=kernel,
-        cycles=cycles(
-            f"columns_{filters.end}",
-            profile,
-            macs=worth * g.out_channels * window.depth * (WIDE_COST if filters.wide else 1.0),
-            outputs=worth * g.out_channels,
-            gathered=gathered,
-        ),
-        scratch=filters.scratch(rows).total,
+        cycles=spent,
+        scratch=filters.scratch(rows).total + (4 if filters.biased else 0),
         in_place=(0,) if in_place else (),
         flash=flash,
         rows=rows,
@@ -170,16 +191,14 @@ def emit(layer: Layer, filters: Filters) -> str:
     """The statements of the layer's function."""
     g, window, end = filters.g, filters.window, filters.end
     suffix = "_wide" if filters.wide else ""
-    weights = layer.constant("weights", "uint32_t", hexadecimal(filters.words()))
-    zero_point = filters.lowering.requantisation.zero_point
-    members = (
-        weights, g.out_channels, window.depth // 2, 2 * zero_point + 1 if end == "tflite" else zero_point,
-        window.groups, window.back, window.runs, g.channels,
-    )  # fmt: skip
-    table = layer.constant("filters", "tinyml_filters", ["{" + ", ".join(map(str, members)) + "}"])
+    tables = Tables(layer, filters.lowering)
+    table = variable_columns.table(tables, filters)
+    scratch = layer.scratch("int16_t")
+    if filters.biased:  # a word in front of the columns tells where the biases are
+        scratch, suffix = f"{scratch} + 2", "_biased"
     if filters.contiguous(layer.rowwise):
         row = "row" if g.stride[0] == 1 else f"row * {g.stride[0]}"
-        return render(
+        return tables.prologue + render(
             "kernels/pixels.c.j2",
             end=end + suffix,
             filters=table,
@@ -187,7 +206,7 @@ def emit(layer: Layer, filters: Filters) -> str:
             target=layer.row_target("row") if layer.rowwise else layer.target(),
             rowless=layer.rowwise and g.height == g.out_height == 1,
             pixels=g.out_width if layer.rowwise else g.pixels,
-            scratch=layer.scratch("int16_t"),
+            scratch=scratch,
         )
     activation, channels, padding = filters.requantiser, "", ""
     if end == "sums":
@@ -196,7 +215,7 @@ def emit(layer: Layer, filters: Filters) -> str:
     if g.padded_rows:
         zeros = np.full(window.length, filters.lowering.input_zero_point)
         padding = layer.constant("padding", "int8_t", literals(zeros))
-    return render(
+    return tables.prologue + render(
         "kernels/windows.c.j2",
         g=g,
         layer=layer,
@@ -208,7 +227,8 @@ def emit(layer: Layer, filters: Filters) -> str:
         activation=activation,
         channels=channels,
         padding=padding,
-        scratch=layer.scratch("int16_t"),
+        added=end == "sums" and filters.lowering.variable_bias and not filters.lowering.variable_weights,
+        scratch=scratch,
         places=filters.scratch(layer.rowwise),
         zero=filters.lowering.input_zero_point,
     )

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from tinyml_core.arithmetic.lowering import lower_linear
 from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_core.program.schedule import Schedule
 from tinyml_plugins.tinyengine.constants import literals
 from tinyml_plugins.tinyengine.geometry import Geometry
 from tinyml_plugins.tinyengine.kernel import INT8, QUANTISED, Layer, Types
-from tinyml_plugins.tinyengine.kernels import columns
+from tinyml_plugins.tinyengine.kernels import columns, variable_columns
+from tinyml_plugins.tinyengine.kernels.convolution import direct
+from tinyml_plugins.tinyengine.kernels.variable_tables import Tables, scheduled
 from tinyml_plugins.tinyengine.rendering import render
 from tinyml_plugins.tinyengine.requantiser import channel_bytes, folded_bias, linear_requantiser
 from tinyml_plugins.tinyengine.timing import cycles
+from tinyml_plugins.tinyengine.variables import lower_layer
 
 
 class DenseDirect:
@@ -27,15 +29,18 @@ class DenseDirect:
 
     def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
         """One schedule."""
-        outputs, depth = graph.inputs_of(node)[1].shape
-        return [_schedule(self.name, node, graph, profile, outputs * depth)]
+        schedule = _schedule(self.name, node, graph, profile)
+        return scheduled([schedule], node, graph, profile, tables=channel_bytes(node, graph))
 
     def emit(self, *, layer: Layer) -> str:
         """Loops over rows, filters and taps."""
-        lowering = lower_linear(layer.node, layer.graph)
+        lowering = lower_layer(layer.node, layer.graph)
+        if lowering.variable_weights:  # which no share of the zero point can be known of
+            return direct(layer, _geometry(layer.node, layer.graph))
+        tables = Tables(layer, lowering)
         activation = linear_requantiser(lowering, lowering.weights, layer.output.dtype)
         bias = folded_bias(lowering, lowering.weights)
-        return render(
+        body = render(
             "kernels/dense_direct.c.j2",
             rows=layer.inputs[0].shape[0],
             outputs=len(lowering.weights),
@@ -44,8 +49,9 @@ class DenseDirect:
             target=layer.target(),
             activation=activation,
             weights=layer.constant("weights", "int8_t", literals(lowering.weights)),
-            channels=layer.constant("channels", activation.channel_type, activation.channels(bias)),
+            channels=tables.channels(activation, bias),
         )
+        return tables.prologue + body
 
 
 class DenseColumns:
@@ -58,7 +64,9 @@ class DenseColumns:
 
     def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
         """One schedule."""
-        return [columns.schedule(self.name, _filters(node, graph, self.wide), profile, rows=False)]
+        filters = _filters(node, graph, self.wide)
+        schedules = [columns.schedule(self.name, filters, profile, rows=False)]
+        return variable_columns.scheduled(schedules, node, graph, profile, filters)
 
     def emit(self, *, layer: Layer) -> str:
         """The rows through the filters."""
@@ -74,17 +82,22 @@ class WideDenseColumns(DenseColumns):
 
 
 def _filters(node: Node, graph: Graph, wide: bool) -> columns.Filters:
+    return columns.filters_of(node, graph, _geometry(node, graph), wide=wide)
+
+
+def _geometry(node: Node, graph: Graph) -> Geometry:
     outputs, depth = graph.inputs_of(node)[1].shape
     rows = graph.outputs_of(node)[0].elements // outputs
-    g = Geometry(1, rows, depth, 1, rows, outputs, (1, 1), (1, 1), (1, 1), 0, 0)
-    return columns.filters_of(node, graph, g, wide=wide)
+    return Geometry(1, rows, depth, 1, rows, outputs, (1, 1), (1, 1), (1, 1), 0, 0)
 
 
-def _schedule(kernel: str, node: Node, graph: Graph, profile: HardwareProfile, weight_bytes: int) -> Schedule:
+def _schedule(kernel: str, node: Node, graph: Graph, profile: HardwareProfile) -> Schedule:
     (output,) = graph.outputs_of(node)
-    macs = output.elements * graph.inputs_of(node)[0].shape[1]
+    image, weights = graph.inputs_of(node)[:2]
+    macs = output.elements * image.shape[1]
+    loops = kernel if weights.data is not None else "conv2d_direct"  # see DenseDirect.emit
     return Schedule(
         kernel=kernel,
-        cycles=cycles(kernel, profile, macs=macs, outputs=output.elements),
-        flash=weight_bytes + channel_bytes(node, graph),
+        cycles=cycles(loops, profile, macs=macs, outputs=output.elements),
+        flash=weights.bytes + channel_bytes(node, graph),
     )

@@ -11,16 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from tinyml_core.arithmetic.lowering import LinearLowering, lower_linear
 from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_core.program.schedule import Schedule
 from tinyml_plugins.tinyengine.constants import literals
 from tinyml_plugins.tinyengine.geometry import Geometry, geometry
 from tinyml_plugins.tinyengine.kernel import C_TYPES, INT8, QUANTISED, Layer, Types
+from tinyml_plugins.tinyengine.kernels.variable_tables import Tables, scheduled
 from tinyml_plugins.tinyengine.rendering import render
 from tinyml_plugins.tinyengine.requantiser import channel_bytes, folded_bias, linear_requantiser
 from tinyml_plugins.tinyengine.timing import cycles
+from tinyml_plugins.tinyengine.variables import lower_layer
 
 DIRECT = 2.5
 """Cycles without a plane, where every tap asks whether it is inside the image, to those with one."""
@@ -79,7 +80,8 @@ class DepthwisePlane:
         scratch = p.rows * p.columns * graph.outputs_of(node)[0].dtype.size
         whole = _schedule(self.name, node, graph, profile, scratch)
         slower = DIRECT * whole.cycles
-        return [whole, replace(whole, rows=True, scratch=0, in_place=(), cycles=slower)]
+        rows = replace(whole, rows=True, scratch=0, in_place=(), cycles=slower)
+        return _scheduled([whole, rows], node, graph, profile)
 
     def emit(self, *, layer: Layer) -> str:
         """Loops over channels, output pixels and taps."""
@@ -109,7 +111,8 @@ class DepthwiseRowPairs:
             return []
         blocks = -(-g.out_height // p.block_rows) * -(-g.out_width // 2)
         computed = blocks * p.block_rows * 2
-        return [_schedule(self.name, node, graph, profile, 2 * p.rows * p.columns, computed)]
+        schedule = _schedule(self.name, node, graph, profile, 2 * p.rows * p.columns, computed)
+        return _scheduled([schedule], node, graph, profile)
 
     def emit(self, *, layer: Layer) -> str:
         """Loops over channels and blocks of output pixels; taps are written out."""
@@ -124,6 +127,11 @@ class DepthwiseRowPairs:
             lower=tap_rows(g, p, 1),
             words=word_uses(g),
         )
+
+
+def _scheduled(schedules: Sequence[Schedule], node: Node, graph: Graph, profile: HardwareProfile) -> list[Schedule]:
+    weights = graph.inputs_of(node)[1].bytes
+    return scheduled(schedules, node, graph, profile, tables=channel_bytes(node, graph), filters=weights)
 
 
 def _schedule(
@@ -172,10 +180,11 @@ def word_uses(g: Geometry) -> list[tuple[int, list[tuple[int, int]]]]:
 
 def _emit_row(layer: Layer) -> str:
     g = geometry(layer.node, layer.graph)
-    lowering = lower_linear(layer.node, layer.graph)
+    lowering = lower_layer(layer.node, layer.graph)
     filters = lowering.weights.reshape(-1, g.out_channels).T
     activation = linear_requantiser(lowering, filters, layer.output.dtype)
-    return render(
+    tables = Tables(layer, lowering)
+    body = render(
         "kernels/depthwise_row.c.j2",
         g=g,
         multiplier=g.out_channels // g.channels,
@@ -184,17 +193,19 @@ def _emit_row(layer: Layer) -> str:
         target=layer.row_target("row"),
         activation=activation,
         weights=layer.constant("weights", "int8_t", literals(filters)),
-        channels=layer.constant("channels", activation.channel_type, activation.channels(lowering.bias)),
+        channels=tables.channels(activation, lowering.bias),
     )
+    return tables.prologue + body
 
 
 def _emit(layer: Layer, template: str, p: Plane, plane_type: str, **values: object) -> str:
     g = geometry(layer.node, layer.graph)
-    lowering: LinearLowering = lower_linear(layer.node, layer.graph)
+    lowering = lower_layer(layer.node, layer.graph)
     filters = lowering.weights.reshape(-1, g.out_channels).T  # [channels, taps]
     activation = linear_requantiser(lowering, filters, layer.output.dtype)
     bias = folded_bias(lowering, filters)
-    return render(
+    tables = Tables(layer, lowering)
+    body = render(
         template,
         g=g,
         p=p,
@@ -204,7 +215,7 @@ def _emit(layer: Layer, template: str, p: Plane, plane_type: str, **values: obje
         target=layer.target(),
         scratch=layer.scratch(plane_type),
         activation=activation,
-        weights=layer.constant("weights", "int8_t", literals(filters)),
-        channels=layer.constant("channels", activation.channel_type, activation.channels(bias)),
+        **tables.filters(filters, lambda: tables.channels(activation, bias)),
         **values,
     )
+    return tables.prologue + body

@@ -8,7 +8,6 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from tinyml_core.arithmetic.lowering import lower_linear
 from tinyml_core.graph.graph import Graph, Node, Rounding
 from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_core.program.schedule import Schedule
@@ -16,9 +15,11 @@ from tinyml_plugins.tinyengine.constants import hexadecimal
 from tinyml_plugins.tinyengine.geometry import Geometry, geometry
 from tinyml_plugins.tinyengine.kernel import INT8, Layer, Types
 from tinyml_plugins.tinyengine.kernels.depthwise_rings import depthwise_requantiser, requantises, used
+from tinyml_plugins.tinyengine.kernels.variable_tables import Tables, scheduled
 from tinyml_plugins.tinyengine.rendering import render
 from tinyml_plugins.tinyengine.requantiser import folded_bias
 from tinyml_plugins.tinyengine.timing import cycles
+from tinyml_plugins.tinyengine.variables import lower_layer
 
 GROUP = 4
 """Channels gathered at once."""
@@ -51,7 +52,7 @@ class Depthwise3x3:
         schedules = [self._schedule(profile, g, rows=True)]
         if g.stride[0] == 1 and g.dilation[0] == 1:
             schedules.insert(0, self._schedule(profile, g, rows=False))
-        return schedules
+        return scheduled(schedules, node, graph, profile, tables=RECORD * g.channels)
 
     def _schedule(self, profile: HardwareProfile, g: Geometry, *, rows: bool) -> Schedule:
         pairs = -(-g.out_height // 2)
@@ -72,9 +73,11 @@ class Depthwise3x3:
     def emit(self, *, layer: Layer) -> str:
         """A call of the function for the rounding."""
         g = geometry(layer.node, layer.graph)
-        to = depthwise_requantiser(layer.node, layer.graph).requantisation
+        lowering = lower_layer(layer.node, layer.graph)
+        to, tables = lowering.requantisation, Tables(layer, lowering)
+        table = layer.constant("records", "uint32_t", hexadecimal(records(layer.node, layer.graph)))
         fields = {
-            "records": layer.constant("records", "uint32_t", hexadecimal(records(layer.node, layer.graph))),
+            "records": _filled(tables, table, g) if lowering.variable else table,
             "height": g.height,
             "width": g.width,
             "depth": g.channels,
@@ -84,13 +87,14 @@ class Depthwise3x3:
             "columns": twos(g),
             "out_height": g.out_height,
             "out_width": g.out_width,
-            "zero": lower_linear(layer.node, layer.graph).input_zero_point,
+            "zero": lowering.input_zero_point,
             "zero_point": to.zero_point,
             "low": to.low,
             "high": to.high,
         }
-        return render(
+        body = render(
             "kernels/depthwise_rings.c.j2",
+            storage=tables.storage,
             family="tinyml_depthwise_3x3",
             g=g,
             fields=fields,
@@ -100,6 +104,7 @@ class Depthwise3x3:
             target=layer.row_target("row") if layer.rowwise else layer.target(),
             scratch=layer.scratch("uint32_t"),
         )
+        return tables.prologue + body
 
 
 def twos(g: Geometry) -> int:
@@ -109,7 +114,7 @@ def twos(g: Geometry) -> int:
 
 def records(node: Node, graph: Graph) -> npt.NDArray[np.uint32]:
     """What the inner loops read of each channel, [channels, words]."""
-    lowering = lower_linear(node, graph)
+    lowering = lower_layer(node, graph)
     taps = lowering.weights.reshape(3, 3, -1)
     bias = folded_bias(lowering, taps.reshape(9, -1).T).astype(np.int64)
     by = lowering.requantisation.by
@@ -122,6 +127,15 @@ def records(node: Node, graph: Graph) -> npt.NDArray[np.uint32]:
     columns = np.ascontiguousarray(taps[list(TAP_ORDER)].transpose(2, 1, 0)).view(np.uint8).reshape(-1, 12).view("<u4")
     around = (np.stack([shift, bias, mantissa], 1) & 0xFFFFFFFF).astype(np.uint32)
     return np.concatenate([around[:, :1], columns, around[:, 1:]], 1)
+
+
+def _filled(tables: Tables, records: str, g: Geometry) -> str:
+    """C expression of ``records`` with the variables in them."""
+    place, lowering = tables.place(RECORD * g.channels), tables.lowering
+    tflite = int(lowering.requantisation.by.rounding is Rounding.TFLITE)
+    values = (place, records, g.channels, tables.biases, tables.weights or "0", lowering.input_zero_point, tflite)
+    tables.statements.append(f"tinyml_variable_3x3({', '.join(map(str, values))});")
+    return place
 
 
 def _known(g: Geometry) -> bool:

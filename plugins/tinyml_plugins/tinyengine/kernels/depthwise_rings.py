@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from tinyml_core.arithmetic.lowering import lower_linear
 from tinyml_core.graph.graph import Graph, Node, Rounding
 from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_core.program.schedule import Schedule
@@ -13,9 +12,11 @@ from tinyml_plugins.tinyengine.constants import literals
 from tinyml_plugins.tinyengine.depthwise_assembly import first_column
 from tinyml_plugins.tinyengine.geometry import Geometry, geometry
 from tinyml_plugins.tinyengine.kernel import INT8, Layer, Types
+from tinyml_plugins.tinyengine.kernels.variable_tables import Tables, scheduled
 from tinyml_plugins.tinyengine.rendering import render
 from tinyml_plugins.tinyengine.requantiser import Requantiser, channel_bytes, folded_bias, linear_requantiser
 from tinyml_plugins.tinyengine.timing import cycles
+from tinyml_plugins.tinyengine.variables import lower_layer
 
 GROUP = 4
 """Channels gathered at once, and output pixels computed at once."""
@@ -51,7 +52,8 @@ class DepthwiseRings:
         schedules = [self._schedule(node, graph, profile, g, rows=True)]
         if g.dilation[0] == 1:
             schedules.insert(0, self._schedule(node, graph, profile, g, rows=False))
-        return schedules
+        channels, weights = channel_bytes(node, graph), graph.inputs_of(node)[1].bytes
+        return scheduled(schedules, node, graph, profile, tables=channels, filters=weights)
 
     def _schedule(self, node: Node, graph: Graph, profile: HardwareProfile, g: Geometry, *, rows: bool) -> Schedule:
         k, outputs = g.kernel[0], g.pixels * g.out_channels
@@ -72,14 +74,14 @@ class DepthwiseRings:
     def emit(self, *, layer: Layer) -> str:
         """A call of the function for this filter."""
         g = geometry(layer.node, layer.graph)
-        lowering = lower_linear(layer.node, layer.graph)
+        lowering = lower_layer(layer.node, layer.graph)
+        tables = Tables(layer, lowering)
         filters = lowering.weights.reshape(-1, g.out_channels).T
         activation = depthwise_requantiser(layer.node, layer.graph)
         to = activation.requantisation
         columns = activation.columns(folded_bias(lowering, filters))
         fields = {
-            "weights": layer.constant("weights", "int8_t", literals(filters)),
-            "channels": layer.constant("channels", "int32_t", literals(columns)),
+            **tables.filters(filters, lambda: tables.records("int32_t", literals(columns), columns)),
             "fields": columns.shape[1],
             "height": g.height,
             "width": g.width,
@@ -97,8 +99,9 @@ class DepthwiseRings:
             "low": to.low,
             "high": to.high,
         }
-        return render(
+        body = render(
             "kernels/depthwise_rings.c.j2",
+            storage=tables.storage,
             family="tinyml_depthwise",
             g=g,
             fields=fields,
@@ -108,6 +111,7 @@ class DepthwiseRings:
             target=layer.row_target("row") if layer.rowwise else layer.target(),
             scratch=layer.scratch("uint32_t"),
         )
+        return tables.prologue + body
 
 
 def first(g: Geometry) -> int:
@@ -139,7 +143,7 @@ def _known(g: Geometry) -> bool:
 
 def depthwise_requantiser(node: Node, graph: Graph) -> Requantiser:
     """The requantiser of a depthwise convolution."""
-    lowering = lower_linear(node, graph)
+    lowering = lower_layer(node, graph)
     return linear_requantiser(lowering, lowering.weights.reshape(-1, lowering.weights.shape[-1]).T)
 
 
