@@ -41,7 +41,7 @@ class Heights:
             alive += node.outputs
 
     def replaces(self, number: int, schedule: Schedule) -> bool:
-        """Whether a schedule may write where the outputs of the step have to lie: over state it reads, only in place."""
+        """Whether a schedule may write where the step's outputs have to lie: over state it reads, only in place."""
         node = self.graph.nodes[number]
         places = {self.alias[name] for name in node.outputs} & self.graph.state.keys()
         read = [index for index, name in enumerate(node.inputs) if self.alias.get(name) in places]
