@@ -18,7 +18,7 @@ from search_row import Row
 
 from tinyml_core.platform import Platform
 
-PARTS = ("unbiased", "accuracy", "auto")
+PARTS = ("unbiased", "device", "accuracy", "auto")
 """Modules ``training_<part>``, each with ``rows(platform, *, quick)``."""
 
 

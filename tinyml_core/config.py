@@ -103,6 +103,16 @@ class CompileComponents(_Section):
     quantizer: Choice = Field(default=Reference(name="ptq"), description="of a float network, where it is calibrated")
 
 
+class AdaptComponents(_Section):
+    """What ``tinyml adapt`` works with, each with options that ``--set`` reaches."""
+
+    data: Choice = Reference(name="npz")
+    selector: Choice = Field(default=Reference(name="bias-only"), description="chooses what learns")
+    optimizer: Choice = Field(default=Reference(name="qas"), description="the update rule")
+    generator: Choice = Reference(name="tinyengine")
+    toolchain: Choice | None = Field(default=None, description="the first usable one by default: zig, then gcc")
+
+
 class PluginSection(_Section):
     """Which plugins take part."""
 
@@ -146,6 +156,15 @@ def read_components(overrides: Sequence[tuple[str, str]]) -> CompileComponents:
         InputError: lists every problem with its place.
     """
     return _validated(CompileComponents, {}, overrides, "--set")
+
+
+def read_adapt_components(overrides: Sequence[tuple[str, str]]) -> AdaptComponents:
+    """The default components of an adaptation changed by (``key.key``, value as text) overrides.
+
+    Raises:
+        InputError: lists every problem with its place.
+    """
+    return _validated(AdaptComponents, {}, overrides, "--set")
 
 
 S = TypeVar("S", bound=_Section)

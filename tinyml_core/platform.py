@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tinyml_core.config import Project
+    from tinyml_core.pipeline.adaptation import AdaptOptions
     from tinyml_core.pipeline.building import Built
     from tinyml_core.pipeline.compilation import Compiled, CompileOptions
     from tinyml_core.pipeline.execution import Execution
@@ -236,6 +237,16 @@ class Platform:
         from tinyml_core.pipeline.building import build_project
 
         return build_project(project, Path(out), self)
+
+    def adapt(
+        self, model: str | Path | Graph, target: str | HardwareProfile, out: str | Path, options: AdaptOptions
+    ) -> Built:
+        """Let a network learn from data, on the device too; see :mod:`tinyml_core.pipeline.adaptation`."""
+        from tinyml_core.pipeline.adaptation import adapt_network
+
+        profile = target if isinstance(target, HardwareProfile) else self.target(target)
+        graph = model if isinstance(model, Graph) else self.load(model)
+        return adapt_network(graph, profile, Path(out), options, self)
 
     def emit(self, event: Event) -> None:
         """Send ``event`` to the ``listen`` callback and to the plugins that hear events."""

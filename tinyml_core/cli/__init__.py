@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compile": ("tinyml_core.cli.compile", "Turn a trained network into C for a microcontroller."),
     "tune": ("tinyml_core.cli.tune", "Measure the kernels that each layer of a network could use."),
     "run": ("tinyml_core.cli.run", "Execute a compiled network on the emulated core and compare."),
+    "adapt": ("tinyml_core.cli.adapt", "Let a network learn on the microcontroller, and prove a step of it."),
     "space": ("tinyml_core.cli.space", "Choose the size of the networks to search from what fits."),
     "search": ("tinyml_core.cli.search", "Search for the best network within a microcontroller's limits."),
     "inspect": ("tinyml_core.cli.inspect", "Show the layers of a network, what they cost and what is refused."),

@@ -154,7 +154,9 @@ def _rewritten(graph: Graph, options: CompileOptions, platform: Platform) -> Gra
     if graph.state:
         if options.calibration is not None:
             raise InputError(
-                "has state, so it is compiled as it is", place=f"graph {graph.name!r}", remedy="leave out the calibration"
+                "has state, so it is compiled as it is",
+                place=f"graph {graph.name!r}",
+                remedy="leave out the calibration",
             )
         return verify(graph)
     if options.calibration is not None:

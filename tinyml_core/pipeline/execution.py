@@ -89,9 +89,9 @@ def run_folder(
 
     Args:
         folder: written by :func:`~tinyml_core.pipeline.compilation.compile_graph`.
-        inputs: one array per input but state, leading axis samples (``x`` will do when there is one input); a seeded random
-            sample when None. Float arrays are quantised with the input's scale, and outputs are then floats too.
-            Arrays have the source's layout (``graph.axes``), which outputs get back.
+        inputs: one array per input but state, leading axis samples (``x`` will do when there is one input); a seeded
+            random sample when None. Float arrays are quantised with the input's scale, and outputs are then floats
+            too. Arrays have the source's layout (``graph.axes``), which outputs get back.
         platform: supplies the runner.
         seed: of the random sample.
         runner: name of the machine that executes the binary; the one it was compiled for when None.
@@ -116,7 +116,7 @@ def run_folder(
         outputs, measured = _invoke(device, manifest, graph, sample, profile=index == 0)
         measurement = measurement or measured
         expected = reference.run({**sample, **state})
-        differing += sum(_differing_bytes(outputs[name], expected[name]) for name in graph.outputs)
+        differing += sum(differing_bytes(outputs[name], expected[name]) for name in graph.outputs)
         for name, arrays in collected.items():
             arrays.append(outputs[name])
         state = {name: expected[updated] for name, updated in graph.state.items()}
@@ -173,7 +173,7 @@ def _write_ports(device: Device, manifest: Manifest, values: Mapping[str, Array]
             device.write(arena + port.offset, np.ascontiguousarray(values[port.name]).tobytes())
 
 
-def _differing_bytes(got: Array, expected: Array) -> int:
+def differing_bytes(got: Array, expected: Array) -> int:
     """Bytes that differ; one NaN is like another, since IEEE 754 leaves sign and payload to the machine."""
     if expected.dtype.kind == "f":
         unlike = ~(np.isnan(got) & np.isnan(expected))

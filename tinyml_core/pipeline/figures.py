@@ -48,3 +48,13 @@ def milliseconds(cycles: Cycles, profile: HardwareProfile) -> dict[str, Any]:
 def cycles_object(cycles: Cycles) -> dict[str, Any]:
     """Cycles at zero wait states and the timing table they come from."""
     return {"core": cycles.core, "low": cycles.low, "high": cycles.high, "model": cycles.model, "basis": "estimated"}
+
+
+def microjoules(cycles: Cycles, profile: HardwareProfile) -> dict[str, Any] | None:
+    """Energy at the profile's published power, where it has one: 1 mW / MHz is 1 nJ a cycle; wait states are cycles."""
+    power = profile.milliwatts_per_megahertz
+    if power is None:
+        return None
+    waits = profile.board_factor.value if profile.board_factor else ZERO_WAIT_FACTOR
+    low, core, high = (round(each * power / 1000, 3) for each in (cycles.low, cycles.core, cycles.high * waits))
+    return {"core": core, "low": low, "high": high, "basis": "estimated"}

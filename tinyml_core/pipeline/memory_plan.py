@@ -97,6 +97,13 @@ class MemoryPlan(_Model):
         """The step that needs the most memory, the first of equals; None of a network without steps."""
         return max(range(len(self.steps)), key=lambda step: self.steps[step].live_bytes, default=None)
 
+    def binding_tensor(self) -> str:
+        """What sets the size of the arena, in words: the largest buffer and the step that needs the most memory."""
+        if self.binding is None:
+            return "nothing"
+        largest = self.alive(self.binding)[0]
+        return f"{largest.name} ({largest.size:,} B) in step {self.steps[self.binding].name}"
+
     def alive(self, step: int) -> list[PlacedBuffer]:
         """What holds something while a step runs, the largest first."""
         found = [buffer for buffer in self.buffers if buffer.first <= step <= buffer.last]

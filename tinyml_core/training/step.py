@@ -24,6 +24,7 @@ from tinyml_core.graph.tensor import Array, DType, Tensor
 from tinyml_core.graph.verify import verify
 from tinyml_core.training.autodiff import UNSCALED, Backward
 from tinyml_core.training.coarsening import with_biases_in_reach
+from tinyml_core.training.dividing import divided
 from tinyml_core.training.head import LOGITS, FloatHead, classifier, new_head, own_head
 from tinyml_core.training.losses import LOSSES
 from tinyml_core.training.rewriting import pruned, renamed, saved_early
@@ -50,7 +51,7 @@ class TrainingStep:
     learnt: tuple[Learnt, ...]
     """The parameters among the variables, in the order of the network."""
     gradients: Mapping[str, str]
-    """Name of a parameter -> the tensor of ``graph`` that is its gradient for one sample."""
+    """Name of a parameter -> the tensor of ``graph`` that is its gradient for one sample; those in parts are absent."""
     samples: int
     """Samples to a step."""
 
@@ -62,6 +63,7 @@ def build_step(
     loss: str = "cross-entropy",
     head: FloatHead | None = None,
     samples: int = 1,
+    widest: int | None = None,
 ) -> TrainingStep:
     """The training step of an int8 network with batch size 1.
 
@@ -72,6 +74,8 @@ def build_step(
         loss: ``cross-entropy``, ``mse`` or ``binary``.
         head: a new last layer, which learns; None keeps the network's own, which learns if the scheme says so.
         samples: whose gradients are averaged before each update.
+        widest: bytes above which a gradient is computed some channels at a time, which saves memory; sums of the parts
+            are then added up, see :mod:`~tinyml_core.training.dividing`. None: always at once.
 
     Raises:
         InputError: the scheme does not suit the network, nothing would learn, or the loss is unknown.
@@ -82,7 +86,7 @@ def build_step(
     if samples < 1:
         raise InputError(f"is {samples}; one is the least", place="the number of samples to a step")
     forward, learnt = _forward(graph, scheme, head)
-    return _Writer(forward, learnt, optimizer, samples).written(loss)
+    return _Writer(forward, learnt, optimizer, samples, widest).written(loss)
 
 
 def _forward(graph: Graph, scheme: UpdateScheme, head: FloatHead | None) -> tuple[Graph, tuple[Learnt, ...]]:
@@ -107,8 +111,16 @@ def _forward(graph: Graph, scheme: UpdateScheme, head: FloatHead | None) -> tupl
 class _Writer:
     """Writes the graphs of a step over one forward graph."""
 
-    def __init__(self, forward: Graph, learnt: tuple[Learnt, ...], optimizer: TrainingOptimizer, samples: int) -> None:
+    def __init__(
+        self,
+        forward: Graph,
+        learnt: tuple[Learnt, ...],
+        optimizer: TrainingOptimizer,
+        samples: int,
+        widest: int | None,
+    ) -> None:
         self._forward, self._learnt, self._optimizer, self._samples = forward, learnt, optimizer, samples
+        self._widest = widest
         self._states = {each.parameter.name: optimizer.state(each.parameter) for each in learnt}
         self._slots = [slot for each in learnt for slot in self._slots_of(each)]
 
@@ -121,9 +133,8 @@ class _Writer:
             apply, more = self._apply()
             updated |= more
         variables = (Variable(slot.name, updated[slot.name], _data(slot)) for slot in self._slots)
-        return TrainingStep(
-            graph, apply, verify(self._forward), tuple(variables), self._learnt, gradients, self._samples
-        )
+        whole = {name: gradient for name, gradient in gradients.items() if gradient in graph.tensors}
+        return TrainingStep(graph, apply, verify(self._forward), tuple(variables), self._learnt, whole, self._samples)
 
     def _slots_of(self, each: Learnt) -> Iterator[Tensor]:
         """The variables that a parameter needs, with their first values as data."""
@@ -157,7 +168,8 @@ class _Writer:
         if unreached := parameters.keys() - gradients.keys():
             raise InputError("does not lead to the loss", place=f"parameter {min(unreached)!r}")
         graph = self._finished(builder, inputs, [value, logits], updated)
-        return verify(saved_early(renamed(graph, {value: LOSS}))), updated
+        graph = saved_early(renamed(graph, {value: LOSS}))
+        return verify(graph if self._widest is None else divided(graph, self._widest)), updated
 
     def _apply(self) -> tuple[Graph, dict[str, str]]:
         """The graph that updates by the mean of the gradients and starts their sums anew."""

@@ -14,16 +14,23 @@ from tinyml_core.errors import UnsupportedError
 from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.graph.operator import Operator
 from tinyml_core.graph.operators import (
+    Add,
     BiasGradient,
+    Binary,
+    Concat,
     Conv2DInputGradient,
     Conv2DWeightGradient,
     DepthwiseInputGradient,
     DepthwiseWeightGradient,
+    Expand,
+    Gather,
     MaskedScale,
+    MatMul,
     MaxPoolGradient,
     MergeChannels,
     SaturatingSubtract,
     SaturationMask,
+    Slice,
     StochasticRound,
 )
 from tinyml_core.graph.operators.window import Window
@@ -68,6 +75,13 @@ OF_OPERATORS: Mapping[str, frozenset[type[Operator]]] = {
     "tinyml_updates.h": frozenset({SaturatingSubtract, StochasticRound}),
 }  # fmt: skip
 """The headers that only networks with certain operators need."""
+SMALL = frozenset(
+    {
+        Add, BiasGradient, Binary, Concat, Expand, Gather, MatMul, MergeChannels, SaturatingSubtract, SaturationMask,
+        Slice, StochasticRound,
+    }
+)  # fmt: skip
+"""Operators of training steps that are many and do little."""
 VMLA = frozenset({"cortex-m7"})
 """Cores that issue one VMLA.F32 a cycle, as the simulator times them; on the Cortex-M4 it takes three (TRM)."""
 
@@ -111,6 +125,11 @@ class WrittenLayer:
     def symbol(self) -> str:
         """The C function, or ""."""
         return self.layer.symbol if self.body else ""
+
+    @property
+    def small(self) -> bool:
+        """Whether size counts more than speed: around the gradients of a training step."""
+        return bool(self.layer.graph.state) and type(self.step.node.op) in SMALL
 
     @property
     def ignores_row(self) -> bool:
