@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from search_row import Row
+from asked import Row
 
 from tinyml_core.api.cost_model import Cost, CostModel
 from tinyml_core.api.quantizer import Quantizer

@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from asked import Row
 from numpy.typing import NDArray
 from scipy.stats import t as student
-from search_row import Row
 
 from tinyml_core.api.dataset import Dataset, DatasetSource
 from tinyml_core.api.evaluator import Evaluator

@@ -16,7 +16,7 @@ from itertools import pairwise
 from statistics import median
 
 import numpy as np
-from search_row import Row
+from asked import Row
 
 from tinyml_core.api.executor import ExecutorFactory
 from tinyml_core.api.search_space import SearchSpace

@@ -15,7 +15,7 @@ from itertools import product
 from typing import TypeVar
 
 import numpy as np
-from search_row import Row
+from asked import Row
 
 from tinyml_core.api.generator import CodeGenerator
 from tinyml_core.api.quantizer import Quantizer

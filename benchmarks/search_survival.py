@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from search_row import Row
+from asked import Row
 
 from tinyml_core.platform import Platform
 from tinyml_core.testing.ordeal import Ordeal

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from asked import Row
 from numpy.typing import NDArray
-from search_row import Row
 
 from tinyml_core.api.executor import ExecutorFactory
 from tinyml_core.api.search_strategy import ParetoStrategy, SearchStrategy

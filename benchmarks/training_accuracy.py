@@ -16,7 +16,7 @@ from multiprocessing import get_context
 
 import numpy as np
 import torch
-from search_row import Row
+from asked import Row
 from training_samples import Samples, network, samples, step
 
 from tinyml_core.api.update_selector import UpdateScheme, UpdateSelector

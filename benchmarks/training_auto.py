@@ -17,7 +17,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from search_row import Row
+from asked import Row
 from training_samples import Samples, network, samples, step
 
 from tinyml_core.api.update_selector import UpdateScheme, UpdateSelector

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from search_row import Row
+from asked import Row
 from training_accuracy import SINGLE
 from training_samples import CLASSES, network, samples
 

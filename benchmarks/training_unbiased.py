@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from search_row import Row
+from asked import Row
 from training_samples import network, step
 
 from tinyml_core.api.optimizer import DEAD_SCALE
