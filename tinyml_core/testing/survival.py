@@ -25,7 +25,7 @@ from typing import Any
 
 from tinyml_core.testing.ordeal import JOURNAL, RESULT, VISITS, Ordeal
 
-PATIENCE = 60.0
+PATIENCE = 300.0
 """Seconds to wait for a process to appear, to make progress or to go away."""
 
 
@@ -97,7 +97,7 @@ def _start(ordeal: Ordeal, folder: Path) -> subprocess.Popen[bytes]:
 
 
 def _await_end(process: subprocess.Popen[bytes]) -> None:
-    code = process.wait(10 * PATIENCE)
+    code = process.wait(4 * PATIENCE)
     if code:
         raise ChildProcessError(f"the search ended with exit status {code}")
 

@@ -1,7 +1,8 @@
 """Dask: evaluations on other machines, through its ``concurrent.futures`` face.
 
-Dask runs the evaluations of a dead worker again by itself. After ``allowed-failures`` deaths it gives up all that the
-last worker held, the innocent with the guilty; that is told as a broken pool, so that the search finds out who did it.
+The death of a worker is told as a broken pool, so that the search finds out whose evaluation did it. On a cluster of
+one's own that is the first death; a remote one runs the evaluations of a dead worker again by itself and after
+``allowed-failures`` deaths gives up all that the last worker held, the innocent with the guilty.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from concurrent.futures import BrokenExecutor, Executor, Future
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass
 from functools import partial
+from threading import Lock
 from typing import Any, ParamSpec, TypeVar
 
 from tinyml_core.errors import InputError, PluginError
+from tinyml_plugins.executors.local_workers import LocalWorkers
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -45,10 +48,16 @@ class Dask:
                 remedy="pip install 'tinyml-core[dask]'",
             ) from error
         if not self.address:
-            cluster = distributed.LocalCluster(
-                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None
-            )
-            return _Cluster(distributed.Client(cluster), cluster)
+            scheduler = distributed.LocalCluster(n_workers=0, dashboard_address=":0")
+            local = LocalWorkers(scheduler.scheduler_address, workers)
+
+            def close() -> None:
+                local.end()
+                scheduler.close()
+
+            cluster = _Cluster(distributed.Client(scheduler), close)
+            local.watch(cluster.give_up)
+            return cluster
         try:
             return _Cluster(distributed.Client(self.address, timeout=self.timeout))
         except (OSError, ValueError) as error:
@@ -64,17 +73,29 @@ class _Cluster(Executor):
     client's futures are settled here.
     """
 
-    def __init__(self, client: Any, cluster: Any = None) -> None:  # noqa: ANN401 - distributed carries no types
-        self._client, self._cluster = client, cluster
+    def __init__(self, client: Any, close: Callable[[], object] = lambda: None) -> None:  # noqa: ANN401
+        self._client, self._close = client, close
         self._answers: dict[Future[Any], Any] = {}
         """Dask forgets what nobody holds."""
+        self._broken = False
+        self._lock = Lock()
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         future: Future[T] = Future()
-        self._answers[future] = answer = self._client.submit(partial(fn, *args, **kwargs), pure=False)
+        with self._lock:
+            if self._broken:
+                raise BrokenExecutor("a worker has died")
+            self._answers[future] = answer = self._client.submit(partial(fn, *args, **kwargs), pure=False)
         future.add_done_callback(self._answers.pop)
         answer.add_done_callback(partial(_settle, future))
         return future
+
+    def give_up(self) -> None:
+        """Break: whoever waits for an answer, or asks for more, is told so."""
+        with self._lock:
+            self._broken = True
+            answers = list(self._answers.values())
+        self._client.cancel(answers, force=True)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         if wait and not cancel_futures:
@@ -82,8 +103,7 @@ class _Cluster(Executor):
         for future in tuple(self._answers):
             future.cancel()
         self._client.close()
-        if self._cluster is not None:
-            self._cluster.close()
+        self._close()
 
 
 def _settle(future: Future[T], answer: Any) -> None:  # noqa: ANN401 - distributed carries no types

@@ -25,19 +25,20 @@ class Processes:
     def open(self, workers: int) -> Executor:
         """A fresh pool."""
         context = multiprocessing.get_context("spawn")
-        return _OneThreadPool(workers, mp_context=context, initializer=_follow_parent)
+        return _OneThreadPool(workers, mp_context=context, initializer=follow_parent)
 
 
 class _OneThreadPool(ProcessPoolExecutor):
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         # Workers start here. Libraries read these variables as they are loaded, which in a spawned process is
         # before any initializer runs.
-        with _one_thread():
+        with one_thread():
             return super().submit(fn, *args, **kwargs)
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
+    """Processes that start meanwhile compute on one thread, unless the user wants otherwise."""
     absent = [name for name in ONE_THREAD if name not in os.environ]
     os.environ.update(dict.fromkeys(absent, "1"))
     try:
@@ -47,7 +48,7 @@ def _one_thread() -> Iterator[None]:
             del os.environ[name]
 
 
-def _follow_parent() -> None:
+def follow_parent() -> None:
     """Let this worker end with its parent: one whose parent was killed would wait for work for ever."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
