@@ -11,7 +11,7 @@ import pytest
 def tinyml(*arguments, cwd, **environment):
     return subprocess.run(
         [sys.executable, "-m", "tinyml_core", *map(str, arguments)], cwd=cwd, capture_output=True, text=True,
-        check=False, timeout=60, env={**os.environ, **environment},
+        check=False, timeout=600, env={**os.environ, **environment},
     )  # fmt: skip
 
 

@@ -55,7 +55,7 @@ def python(wheels, tmp_path_factory):
 
     def run(*arguments):
         return subprocess.run(
-            [str(interpreter), *arguments], cwd=home, env=environment, capture_output=True, text=True, timeout=300
+            [str(interpreter), *arguments], cwd=home, env=environment, capture_output=True, text=True, timeout=900
         )
 
     return run

@@ -37,7 +37,7 @@ def adapter(request, tmp_path_factory):
     def python(*arguments):
         return subprocess.run(
             [sys.executable, *arguments], cwd=home, env={**os.environ, "PYTHONPATH": path},
-            capture_output=True, text=True, timeout=300, check=False,
+            capture_output=True, text=True, timeout=900, check=False,
         )  # fmt: skip
 
     return request.param, source, python

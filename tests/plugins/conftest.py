@@ -146,7 +146,7 @@ class Site:
             env=variables,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=600,
             check=False,
         )
 

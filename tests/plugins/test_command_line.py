@@ -160,7 +160,7 @@ def test_interrupt_is_130(commands):
     assert process.stdout.readline() == "asleep\n"
     time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=30)
+    _, stderr = process.communicate(timeout=600)
     assert process.returncode == 130
     assert "Traceback" not in stderr
 

@@ -139,7 +139,7 @@ def loaded_by(code):
     report = (
         f"import json, sys\nbefore = set(sys.modules)\n{code}\nprint(json.dumps(sorted(set(sys.modules) - before)))"
     )
-    done = subprocess.run([sys.executable, "-c", report], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", report], capture_output=True, text=True, timeout=600, check=True)
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 

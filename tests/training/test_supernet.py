@@ -211,7 +211,7 @@ def test_a_killed_process_leaves_a_whole_checkpoint(digits, tmp_path):
         "Supernet(**options).prepare(space, Digits().load(0), 0)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code])
-    end = time.monotonic() + 240
+    end = time.monotonic() + 900
     while not path.exists() and time.monotonic() < end:
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGKILL)

@@ -38,7 +38,7 @@ def survive(folder, count, seed):
     for base in bases(folder):
         for kind, data in itertools.islice(mutants(base, np.random.default_rng(seed)), count):
             path.write_bytes(data)
-            started = time.monotonic()
+            started = time.process_time()
             try:
                 graph = OnnxImporter().read(path)
                 if all(graph.tensors[name].elements < LARGEST_INPUT for name in graph.inputs):
@@ -50,7 +50,7 @@ def survive(folder, count, seed):
                 sentences.append(str(error))
             except Exception as error:
                 raise AssertionError(f"{kind} made {error!r}") from error
-            assert time.monotonic() - started < 5, kind
+            assert time.process_time() - started < 5, kind
     assert all(each.isprintable() and len(each) < 2000 for each in sentences)
     assert sorted(each.name for each in folder.iterdir()) == ["base.onnx", "mutant.onnx"]
     return tally
