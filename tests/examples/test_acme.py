@@ -1,7 +1,11 @@
-"""The example vendor distribution: built, installed beside a built core in a fresh environment, and used there."""
+"""The example vendor distribution: built, installed beside a built core in a fresh environment, and used there.
+
+Twice: as it is today, and as version 0.1 had it, which every later version of the platform must run unchanged.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -18,7 +22,8 @@ import pytest
 pytest.importorskip("hatchling")
 
 ROOT = Path(__file__).resolve().parents[2]
-ACME = ROOT / "examples" / "tinyml-acme"
+FROZEN = Path(__file__).parent / "frozen" / "tinyml-acme-0.1"
+FROZEN_DIGEST = "7f3b8cbe00fec6923a8eedf5452cce4f995f660797db65248472a801ff24c52b"
 PROFILES = sorted(path.name for path in (ROOT / "hw_profiles" / "tinyml_hw_profiles").glob("*.yaml"))
 
 
@@ -31,10 +36,20 @@ def build(project, folder):
     return folder / run.stdout.split()[-1]
 
 
+@pytest.fixture(scope="module", params=[ROOT / "examples" / "tinyml-acme", FROZEN], ids=["today", "frozen"])
+def acme(request):
+    """The project of the distribution."""
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def wheels(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("wheels")
-    return {"core": build(ROOT, folder), "acme": build(ACME, folder)}
+def core(tmp_path_factory):
+    return build(ROOT, tmp_path_factory.mktemp("core"))
+
+
+@pytest.fixture(scope="module")
+def wheels(core, acme, tmp_path_factory):
+    return {"core": core, "acme": build(acme, tmp_path_factory.mktemp("acme"))}
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +88,16 @@ def tinyml(python):
     return run
 
 
-def test_the_core_wheel_holds_the_three_packages(wheels):
-    with zipfile.ZipFile(wheels["core"]) as archive:
+def test_nobody_has_touched_the_frozen_one():
+    digest = hashlib.sha256()
+    for path in sorted(FROZEN.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(f"{path.relative_to(FROZEN).as_posix()}\0".encode() + path.read_bytes())
+    assert digest.hexdigest() == FROZEN_DIGEST
+
+
+def test_the_core_wheel_holds_the_three_packages(core):
+    with zipfile.ZipFile(core) as archive:
         names = archive.namelist()
     assert {name.partition("/")[0] for name in names} == {
         "tinyml_core", "tinyml_plugins", "tinyml_hw_profiles", "tinyml_core-0.1.0.dist-info",
@@ -87,8 +110,8 @@ def test_the_core_wheel_holds_the_three_packages(wheels):
     assert not [name for name in names if "__pycache__" in name]
 
 
-def test_every_module_of_the_tree_is_in_the_core_wheel(wheels):
-    with zipfile.ZipFile(wheels["core"]) as archive:
+def test_every_module_of_the_tree_is_in_the_core_wheel(core):
+    with zipfile.ZipFile(core) as archive:
         shipped = {name for name in archive.namelist() if not name.startswith("tinyml_core-")}
     present = {
         path.relative_to(root).as_posix()
@@ -103,14 +126,14 @@ def test_every_module_of_the_tree_is_in_the_core_wheel(wheels):
     assert shipped == present
 
 
-def test_the_acme_wheel_holds_one_package_and_its_profile(wheels):
+def test_the_acme_wheel_holds_one_package_and_its_profile(wheels, acme):
     with zipfile.ZipFile(wheels["acme"]) as archive:
         names = [name for name in archive.namelist() if ".dist-info/" not in name]
         entry_points = archive.read("tinyml_acme-0.1.0.dist-info/entry_points.txt").decode()
         metadata = archive.read("tinyml_acme-0.1.0.dist-info/METADATA").decode()
     assert sorted(names) == sorted(
-        path.relative_to(ACME / "src").as_posix()
-        for path in (ACME / "src" / "tinyml_acme").rglob("*")
+        path.relative_to(acme / "src").as_posix()
+        for path in (acme / "src" / "tinyml_acme").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     )
     assert {"tinyml_acme/acme-am33.yaml", "tinyml_acme/py.typed"} <= set(names)
@@ -118,11 +141,11 @@ def test_the_acme_wheel_holds_one_package_and_its_profile(wheels):
     assert "Requires-Dist: tinyml-core<0.2,>=0.1" in metadata
 
 
-def test_the_range_of_the_example_fits_this_core():
+def test_the_range_of_the_example_fits_this_core(acme):
     from packaging.requirements import Requirement
 
     core = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    requirements = tomllib.loads((ACME / "pyproject.toml").read_text())["project"]["dependencies"]
+    requirements = tomllib.loads((acme / "pyproject.toml").read_text())["project"]["dependencies"]
     (needed,) = [Requirement(line) for line in requirements if line.startswith("tinyml-core")]
     assert needed.specifier.contains(core)
     assert any(part.operator == "<" for part in needed.specifier), "an upper bound is part of the contract"
@@ -156,8 +179,8 @@ def test_its_options_are_shown(tinyml):
     assert option["default"] in (16, "16")
 
 
-def test_its_own_tests_pass_there(python, tmp_path):
-    tests = shutil.copytree(ACME / "tests", tmp_path / "tests")  # out of reach of the checkout's pytest settings
+def test_its_own_tests_pass_there(python, acme, tmp_path):
+    tests = shutil.copytree(acme / "tests", tmp_path / "tests")  # out of reach of the checkout's pytest settings
     run = python("-m", "pytest", str(tests), "-q", "-p", "no:cacheprovider")
     assert run.returncode == 0, run.stdout + run.stderr
     assert str(ROOT) not in run.stdout

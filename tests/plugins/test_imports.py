@@ -22,7 +22,7 @@ HEAVY = {"torch", "numpy", "onnx", "yaml", "pluggy", "pydantic", "rich", "jinja2
 # cli -> platform -> {search, manager} -> api -> {program, arithmetic} -> {graph, hardware}; a module imports its own
 # floor and those below. The longest prefix counts; what is not listed lives beside the platform.
 FLOORS = {
-    **dict.fromkeys(("errors", "suggestion", "kinds", "component", "events", "validation"), 0),
+    **dict.fromkeys(("errors", "suggestion", "kinds", "component", "events", "validation", "deprecations"), 0),
     **dict.fromkeys(("yaml_reader", "npz", "input_file"), 0),
     **dict.fromkeys(("graph", "hardware"), 1),
     **dict.fromkeys(("program", "arithmetic", "quantization", "search.candidate", "search.trial"), 2),

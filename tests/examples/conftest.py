@@ -1,0 +1,3 @@
+"""A frozen distribution brings tests of its own; they run where it is installed."""
+
+collect_ignore = ["frozen"]

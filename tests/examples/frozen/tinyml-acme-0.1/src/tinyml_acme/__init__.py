@@ -1,0 +1,1 @@
+"""What Acme adds to tinyml-core: a microcontroller, an energy model and a search strategy."""
