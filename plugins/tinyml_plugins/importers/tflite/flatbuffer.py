@@ -25,7 +25,8 @@ R = TypeVar("R", bound="DataclassInstance")
 Read = Callable[["Reader", int], Any]
 
 MOST_STEPS = 250_000
-"""Fields and vector elements read from one file; networks of microcontrollers need some ten thousand. It takes about a second to get there."""
+"""Fields and vector elements read from one file, which takes about a second; networks of microcontrollers need some ten
+thousand."""
 
 BOOL, INT8, UINT8 = number_types.BoolFlags, number_types.Int8Flags, number_types.Uint8Flags
 INT32, UINT32, UINT64 = number_types.Int32Flags, number_types.Uint32Flags, number_types.Uint64Flags
