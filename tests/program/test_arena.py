@@ -78,5 +78,21 @@ def test_packing_is_deterministic():
     assert pack(found) == pack(found)
 
 
+STUCK = [
+    [(0, 5, 150528)], [(0, 5, 8064)], [(0, 5, 2688)], [(0, 5, 1792)], [(0, 5, 53760)], [(0, 5, 5376)],
+    [(0, 9, 50176)], [(6, 9, 37632)], [(6, 9, 896)], [(6, 18, 50176)],
+    [(10, 12, 200704), (12, 13, 50176)], [(14, 16, 200704), (16, 17, 50176)], [(18, 19, 200704), (19, 21, 50176)],
+    [(20, 25, 25088)], [(20, 23, 150528), (23, 25, 25088)], [(24, 29, 25088)], [(24, 27, 100352), (27, 29, 25088)],
+    [(28, 31, 150528), (31, 33, 25088)], [(32, 33, 896)], [(32, 34, 100352), (34, 35, 25088), (35, 44, 10976)],
+    [(7, 7, 3940)], [(11, 11, 7688)], [(19, 19, 4592)], [(22, 22, 2312)], [(26, 26, 2312)], [(30, 30, 2312)],
+]  # fmt: skip
+"""A network of the space ``mcunet`` (a segment, then layers in place) at which one long local search gets stuck."""
+
+
+def test_a_local_search_begun_anew_gets_out_of_a_dead_end():
+    found = [Block(f"b{number}", tuple(Extent(*each) for each in chain), 4) for number, chain in enumerate(STUCK)]
+    assert pack(found).size == lower_bound(found) == 272384
+
+
 def test_nothing_to_place():
     assert pack([]).size == 0

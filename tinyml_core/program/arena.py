@@ -3,25 +3,30 @@
 A block is a chain of tensors that start at one offset: its height changes over time. No placement needs less than the
 greatest sum of heights at any step, gaps of alignment included (the lower bound). First-fit over several orders usually
 reaches it; where not, a search packs the tightest moments and first-fit the rest, and a seeded local search over
-orders closes the gap.
+orders, begun anew again and again, closes the gap.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
+from itertools import cycle
 from typing import NamedTuple
 
 import numpy as np
 
 from tinyml_core.program.skyline import fit
 
-EFFORTS = ((1.0, 400, 300), (1.01, 2000, 1200))
-"""Rounds of search, each for what is still taller than so many times the lower bound: decisions of each search below
-the bound, and orders of the local search. Dynamic storage allocation is NP-hard."""
-LARGE = 100
-"""Blocks beyond which fewer orders are tried, since each takes longer."""
+VISITS = 400
+"""Decisions of each search below the bound. Dynamic storage allocation is NP-hard."""
+CLIMBS = 16
+"""Local searches, from the first orders in turn: one ends in a dead end sooner than it finds the way out of it."""
+PATIENCE = 100
+"""Orders in a row that may bring a local search nothing."""
+DETOUR = 3
+"""Most blocks that one step of the local search brings forward, each out of the way of the one before."""
 TIGHT = (0.95, 0.8, 0.0)
 """Shares of the lower bound: the moments above it are packed by search, the rest around them."""
 
@@ -86,15 +91,22 @@ def pack(blocks: Sequence[Block], *, thorough: bool = True) -> Packing:
     """
     bound = lower_bound(blocks)
     packer = _FirstFit(blocks)
-    for order in _orders(blocks):
+    starts = list(_orders(blocks))
+    for order in starts:
         packer.attempt(order)
-    for above, visits, shuffles in EFFORTS if thorough else ():
-        if packer.size > above * bound:
-            for order in _tight_orders(blocks, bound, visits):
-                packer.attempt(order)
-                if packer.size == bound:
-                    break
-            packer.shuffle(bound, shuffles * LARGE // max(LARGE, len(blocks)))
+    if thorough and packer.size > bound:
+        for order in _tight_orders(blocks, bound):
+            packer.attempt(order)
+            if packer.size == bound:
+                break
+        rng = np.random.default_rng(0)
+        packer.climb(bound, rng)
+        for _, start in zip(range(CLIMBS), cycle(starts), strict=False):
+            if packer.size == bound:
+                break
+            rival = packer.begun(start)
+            rival.climb(bound, rng)
+            packer = min(packer, rival, key=lambda each: each.size)
     offsets = {block.name: offset for block, offset in zip(blocks, packer.offsets, strict=True)}
     return Packing(offsets, packer.size, bound)
 
@@ -110,7 +122,7 @@ def _orders(blocks: Sequence[Block]) -> Iterator[list[int]]:
         yield sorted(range(len(blocks)), key=lambda number: key(blocks[number]))
 
 
-def _tight_orders(blocks: Sequence[Block], bound: int, visits: int) -> Iterator[list[int]]:
+def _tight_orders(blocks: Sequence[Block], bound: int) -> Iterator[list[int]]:
     """Orders that begin with the blocks of the tightest moments, as a search found them to fit below the bound."""
     moments = _moments(blocks)
     for share in TIGHT:
@@ -118,7 +130,7 @@ def _tight_orders(blocks: Sequence[Block], bound: int, visits: int) -> Iterator[
             number for heights in moments if sum(heights.values()) > share * bound for number in heights
         )
         lives = [{at: heights[number] for at, heights in enumerate(moments) if number in heights} for number in tight]
-        found = fit(lives, [blocks[number].alignment for number in tight], bound, visits)
+        found = fit(lives, [blocks[number].alignment for number in tight], bound, VISITS)
         if found is not None:
             first = [number for _, number in sorted(zip(found, tight, strict=True))]
             yield first + sorted(set(range(len(blocks))) - set(first), key=lambda n: (-blocks[n].height, n))
@@ -156,11 +168,21 @@ class _FirstFit:
         ]
         """For each block those alive at the same time: the other, the height of this one, the height of the other."""
 
+    def begun(self, order: Sequence[int]) -> _FirstFit:
+        """Another one of the same blocks, that knows ``order`` only."""
+        other = copy(self)
+        other.size, other.order = sys.maxsize, []
+        other.attempt(order)
+        return other
+
     def attempt(self, order: Sequence[int]) -> None:
         """Place in ``order``, which becomes the best one unless it needs more than the best so far."""
+        same = next((place for place, pair in enumerate(zip(order, self.order, strict=False)) if pair[0] != pair[1]), 0)
         offsets = [-1] * len(self.blocks)
-        size = 0
-        for number in order:
+        for number in order[:same]:
+            offsets[number] = self.offsets[number]
+        size = max((offsets[number] + self.blocks[number].height for number in order[:same]), default=0)
+        for number in order[same:]:
             block = self.blocks[number]
             offset = 0
             # Open intervals of offsets at which two extents would collide.
@@ -177,21 +199,33 @@ class _FirstFit:
                 return
         self.offsets, self.size, self.order = offsets, size, list(order)
 
-    def shuffle(self, bound: int, orders: int) -> None:
-        """Local search over orders from the best one, until the bound is reached."""
-        rng = np.random.default_rng(0)
-        for _ in range(orders):
-            if self.size == bound:
+    def climb(self, bound: int, rng: np.random.Generator) -> None:
+        """Local search over orders from the best one, until the bound is reached or nothing is won any more."""
+        left = PATIENCE
+        while self.size > bound and left:
+            before = self.size
+            self.attempt(self._detour(rng))
+            left = PATIENCE if self.size < before else left - 1
+
+    def _detour(self, rng: np.random.Generator) -> list[int]:
+        """The best order, but a block that touches the top comes before one that is in its way.
+
+        So may that one, and the next: what is in the way lives at the same time and was placed before. Half of the
+        orders exchange two blocks anywhere besides.
+        """
+        order = list(self.order)
+        top = [number for number in order if self.offsets[number] + self.blocks[number].height == self.size]
+        moved = int(rng.choice(top))
+        for _ in range(int(rng.integers(1, DETOUR + 1))):
+            near = {other for other, _, _ in self.neighbours[moved]}
+            places = [place for place, number in enumerate(order[: order.index(moved)]) if number in near]
+            if not places:
                 break
-            order = list(self.order)
-            # Bring forward a block that touches the top: it is what makes the arena as tall as it is.
-            top = [
-                place
-                for place, number in enumerate(order)
-                if self.offsets[number] + self.blocks[number].height == self.size
-            ]
-            moved = order.pop(int(rng.choice(top)))
-            order.insert(int(rng.integers(len(order) + 1)), moved)
+            place = int(rng.choice(places))
+            order.remove(moved)
+            order.insert(place, moved)
+            moved = order[place + 1]
+        if rng.random() < 0.5:
             left, right = rng.integers(len(order), size=2)
             order[left], order[right] = order[right], order[left]
-            self.attempt(order)
+        return order

@@ -82,8 +82,8 @@ class _Skyline:
     def _offset(self, block: int, moment: int) -> int | None:
         """Where a block may be put upon the skyline at ``moment``."""
         life = self.lives[block]
-        ground = max(self.level[each] for each in life)
-        if ground > self.level[moment]:
+        ground = self.level[moment]
+        if any(self.level[each] > ground for each in life):
             return None
         below = self.top[moment]
         if below >= 0 and self.ranks[below] > self.ranks[block] and self.lives[below].keys() == life.keys():
