@@ -28,6 +28,8 @@ GROUP = "tinyml_core"
 LISTENER_HOOK = "tinyml_event"
 
 logger = logging.getLogger(__name__)
+trace = logging.getLogger(f"{__name__}.trace")
+"""Told of every hook call, at level DEBUG: ``--trace-hooks`` shows it."""
 
 
 class OutOfRangeError(PluginError):
@@ -63,6 +65,7 @@ class PluginManager:
         for listener in self._pluggy.hook.tinyml_event.get_hookimpls():
             if listener.plugin_name in self._deaf:
                 continue
+            trace.debug("hook %s of plugin %r hears %s", LISTENER_HOOK, listener.plugin_name, event)
             try:
                 listener.function(*[event for _ in listener.argnames])
             except Exception as error:  # a listener must not stop the work it watches
@@ -148,6 +151,7 @@ def _contributions(hook: pluggy.HookCaller, plugin: str) -> list[Contribution]:
         # Materialised here, because a generator raises only when it is read.
         components = list(cast(Iterable[object], _implementation(hook, plugin).function()))
     except (Exception, SystemExit) as error:
+        trace.debug("hook %s of plugin %r raised %s", hook.name, plugin, in_one_line(error))
         raise PluginError(f"hook {hook.name}: {in_one_line(error)}") from error
     found: dict[str, Contribution] = {}
     for component in components:
@@ -158,4 +162,5 @@ def _contributions(hook: pluggy.HookCaller, plugin: str) -> list[Contribution]:
         if component.name in found:
             raise PluginError(f"hook {hook.name}: returned {component.name!r} twice")
         found[component.name] = Contribution(kind, hook.name, component)
+    trace.debug("hook %s of plugin %r returned %s", hook.name, plugin, ", ".join(found) or "nothing")
     return list(found.values())

@@ -30,6 +30,7 @@ STARTS_PROGRAMS = {
     "plugins/tinyml_plugins/simulator/qemu/device.py": "the emulator, whose end it awaits",
     "plugins/tinyml_plugins/simulator/qemu/gdb.py": "the emulator, whose pipes it speaks over",
     "plugins/tinyml_plugins/simulator/qemu/runner.py": "the emulator",
+    "tinyml_core/testing/conformance/plugin_checks.py": "an interpreter that imports the plugin in question",
     "tinyml_core/testing/survival.py": "the search that the survival test kills",
 }
 """Files that may import ``subprocess``, and what they start."""

@@ -23,7 +23,7 @@ HEAVY = {"torch", "numpy", "onnx", "yaml", "pluggy", "pydantic", "rich", "jinja2
 # floor and those below. The longest prefix counts; what is not listed lives beside the platform.
 FLOORS = {
     **dict.fromkeys(("errors", "suggestion", "kinds", "component", "events", "validation", "deprecations"), 0),
-    **dict.fromkeys(("yaml_reader", "npz", "input_file"), 0),
+    **dict.fromkeys(("yaml_reader", "npz", "input_file", "scaffold"), 0),
     **dict.fromkeys(("graph", "hardware"), 1),
     **dict.fromkeys(("program", "arithmetic", "quantization", "search.candidate", "search.trial"), 2),
     **dict.fromkeys(("api", "hookspecs"), 3),

@@ -1,4 +1,4 @@
-"""What all commands share: ``--json``, ``--set``, ``--no-plugin``, ``--strict-plugins`` and ``-v``.
+"""What all commands share: ``--json``, ``--set``, ``--no-plugin``, ``--strict-plugins``, ``--trace-hooks`` and ``-v``.
 
     @click.command()
     @click.argument("name")
@@ -23,6 +23,7 @@ from typing import Any, TextIO
 
 import click
 
+from tinyml_core import manager
 from tinyml_core.cli.output import Table, plain, write_json, write_parts
 from tinyml_core.events import Event
 from tinyml_core.platform import Platform
@@ -71,6 +72,7 @@ def shared_options(*, overrides: bool = False) -> Callable[[Callable[..., None]]
         @click.option("--set", "assignments", multiple=True, metavar="PATH=VALUE", help="Change a setting; repeatable.")
         @click.option("--no-plugin", "disable", multiple=True, metavar="NAME", help="Leave out a plugin; repeatable.")
         @click.option("--strict-plugins", "strict", is_flag=True, help="Stop when a plugin does not load.")
+        @click.option("--trace-hooks", "trace", is_flag=True, help="Print every hook call: plugin, hook and result.")
         @click.option("-v", "--verbose", count=True, help="Say more; -vv adds tracebacks.")
         @functools.wraps(function)
         def wrapped(
@@ -79,12 +81,13 @@ def shared_options(*, overrides: bool = False) -> Callable[[Callable[..., None]]
             assignments: tuple[str, ...],
             disable: tuple[str, ...],
             strict: bool,
+            trace: bool,
             verbose: int,
             **rest: object,
         ) -> None:
             if assignments and not overrides:
                 raise click.UsageError("--set changes a value of a project, and this command reads none")
-            _configure_logging(verbose)
+            _configure_logging(verbose, trace)
             session = Session(
                 as_json, tuple(_assignment(text) for text in assignments), disable, strict, verbose, sys.stdout
             )
@@ -113,9 +116,10 @@ class _StandardError(logging.Handler):
             click.echo("\n".join(plain(line) for line in text.split("\n")), err=True)
 
 
-def _configure_logging(verbose: int) -> None:
+def _configure_logging(verbose: int, trace: bool) -> None:
     root = logging.getLogger()
     for handler in [handler for handler in root.handlers if isinstance(handler, _StandardError)]:
         root.removeHandler(handler)
     root.addHandler(_StandardError())
     root.setLevel({0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG))
+    logging.getLogger(f"{manager.__name__}.trace").setLevel(logging.DEBUG if trace else logging.WARNING)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -21,7 +22,7 @@ from tinyml_core.suggestion import did_you_mean
 
 @click.group()
 def command() -> None:
-    """List plugins, what they bring and why one does not load."""
+    """List plugins, start one, check what they bring and why one does not load."""
 
 
 @command.command("list")
@@ -42,12 +43,7 @@ def list_plugins(session: Session) -> None:
 @shared_options()
 def show(session: Session, name: str) -> None:
     """Show the plugin NAME: import each of its components, and print the traceback of what fails."""
-    records = session.platform().describe()
-    chosen = [record for record in records if record.name == name]
-    if not chosen:
-        known = [record.name for record in records]
-        hint = did_you_mean(name, known) or f"known: {', '.join(known) or 'none'}"
-        raise PluginError(f"no plugin is called {name!r}", remedy=hint)
+    chosen = records_called(name, session.platform().describe())
     reports: list[dict[str, Any]] = []
     parts: list[Table | str] = []
     for record in chosen:
@@ -89,6 +85,20 @@ def hooks(session: Session) -> None:
     ]
     rows = [(row["hook"], row["kind"], row["tier"], row["summary"], ", ".join(row["plugins"])) for row in report]
     session.print({"hooks": report}, Table(("hook", "kind", "tier", "what it returns", "plugins"), rows))
+
+
+def records_called(name: str, records: Sequence[PluginRecord]) -> list[PluginRecord]:
+    """The plugins of that name, more than one where two claim it.
+
+    Raises:
+        PluginError: there is none.
+    """
+    chosen = [record for record in records if record.name == name]
+    if not chosen:
+        known = [record.name for record in records]
+        hint = did_you_mean(name, known) or f"known: {', '.join(known) or 'none'}"
+        raise PluginError(f"no plugin is called {name!r}", remedy=hint)
+    return chosen
 
 
 def _report(record: PluginRecord) -> dict[str, Any]:

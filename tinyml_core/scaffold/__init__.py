@@ -1,0 +1,1 @@
+"""The start of a plugin: a distribution that works, with tests, written from templates."""
