@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from types import SimpleNamespace
 
 import pytest
 
 from tinyml_core.api.generator import GeneratedCode
-from tinyml_core.api.project_writer import ProjectWriter
+from tinyml_core.api.project_writer import CompiledNetwork, ProjectWriter
 from tinyml_plugins.simulator.gcc import GccToolchain
 from tinyml_plugins.simulator.makefile import MakefileWriter
 from tinyml_plugins.simulator.runner import UnicornRunner
@@ -37,7 +36,7 @@ def test_make_builds_firmware_that_runs(core, tmp_path, make_profile):
     profile = make_profile(core)
     writer = MakefileWriter()
     assert isinstance(writer, ProjectWriter)
-    added = writer.write(CODE, SimpleNamespace(profile=profile, region="sram1"), 1024)
+    added = writer.write(CompiledNetwork("net", "net", profile, "sram1", 1024, 64, 4, CODE))
     assert sorted(added) == ["Makefile", "linker.ld", "startup.c"]
     for name, text in {**CODE.files, **added}.items():
         (tmp_path / name).write_text(text)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
-from tinyml_core.api.generator import GeneratedCode
-from tinyml_core.program.program import Program
+from tinyml_core.api.project_writer import CompiledNetwork
 
 _LISTS = """\
 # Adds the static library {target}; in a firmware project:
@@ -32,11 +32,12 @@ class CMakeWriter:
     optimisation: str = "-O3"
     """Optimisation level of the compiler."""
 
-    def write(self, code: GeneratedCode, program: Program, stack: int) -> Mapping[str, str]:
-        """The one file; the library is named as the first of the sources, ``stack`` is the firmware's business."""
-        target = code.library[0].removesuffix(".c")
-        return {
-            "CMakeLists.txt": _LISTS.format(
-                target=target, sources=" ".join(code.library), optimisation=self.optimisation
-            )
-        }
+    beside: ClassVar[bool] = True
+
+    def write(self, network: CompiledNetwork) -> Mapping[str, str]:
+        """The one file; the library is named as the first of the sources."""
+        library = network.code.library
+        lists = _LISTS.format(
+            target=library[0].removesuffix(".c"), sources=" ".join(library), optimisation=self.optimisation
+        )
+        return {"CMakeLists.txt": lists}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
-from tinyml_core.api.generator import GeneratedCode
-from tinyml_core.program.program import Program
+from tinyml_core.api.project_writer import CompiledNetwork
 from tinyml_plugins.simulator.compiler import COMPILE_FLAGS, LINK_FLAGS
-from tinyml_plugins.simulator.cores import gcc_flags
+from tinyml_plugins.simulator.cores import CORES, gcc_flags
 from tinyml_plugins.simulator.firmware import LINKER_SCRIPT, STARTUP, linker_script, startup_source
 from tinyml_plugins.simulator.gcc import GCC_LIBRARIES, GCC_LINK
 
@@ -42,13 +42,15 @@ class MakefileWriter:
     optimisation: str = "-O3"
     """Optimisation level of the compiler."""
 
-    def write(self, code: GeneratedCode, program: Program, stack: int) -> Mapping[str, str]:
-        """The three files; ``make`` beside the generated sources then gives ``firmware.elf``.
+    beside: ClassVar[bool] = True
 
-        Raises:
-            UnsupportedError: the program's core is unknown here.
+    def write(self, network: CompiledNetwork) -> Mapping[str, str]:
+        """The three files; ``make`` beside the generated sources then gives ``firmware.elf``. None for a core that this
+        compiler does not know.
         """
-        profile = program.profile
+        profile, code = network.profile, network.code
+        if profile.core not in CORES:
+            return {}
         sources = [STARTUP, *code.library, code.example]
         makefile = _MAKEFILE.format(
             optimisation=self.optimisation,
@@ -62,6 +64,6 @@ class MakefileWriter:
         )
         return {
             "Makefile": makefile,
-            LINKER_SCRIPT: linker_script(profile, program.region, stack),
+            LINKER_SCRIPT: linker_script(profile, network.region, network.stack),
             STARTUP: startup_source(profile),
         }
