@@ -1,38 +1,68 @@
-"""The HTML report: names from a file stay text."""
+"""The HTML page: names from a file stay text, it loads nothing, and it stays small."""
 
-import copy
+import re
+from html.parser import HTMLParser
 
 import pytest
 
-from tinyml_plugins.report.html import HtmlReporter, layer_bars
-from tinyml_plugins.report.search_charts import search_panels
+from report_samples.samples import REPORT, full, layer
+from tinyml_plugins.report.figures import compare, figures
+from tinyml_plugins.report.html import HtmlReporter
+from tinyml_plugins.report.layer_table import flash_parts, layer_rows
+from tinyml_plugins.report.memory_chart import chart_memory
+from tinyml_plugins.report.network_drawing import draw_network
+from tinyml_plugins.report.text import kilobytes, printable, short
 
-REPORT = {
-    "name": "demo", "target": "board", "version": "0.1", "seed": 0, "exact": True, "differing_bytes": 0, "samples": 9,
-    "dataset": {"test": 9}, "accuracy": {"float": 0.9, "int8": 0.8, "emulated": 0.8},
-    "sram_bytes": {"total": 3, "arena": 1, "static": 1, "stack": 1},
-    "flash_bytes": {"total": 3, "weights": 2, "code": 1}, "instructions": 100, "macs": 10,
-    "instructions_basis": "measured",
-    "cycles": {"core": 50, "low": 40, "high": 60, "model": "m4"},
-    "milliseconds": {"low": 1, "high": 2, "board": "x1.6"},
-    "layers": [{"name": "<script>alert(1)</script>", "kernel": "k", "shape": [1, 2], "macs": 10, "instructions": 90,
-                "cycles": 45}],
-    "search": {"strategy": "evolution", "costed": 2, "evaluated": 2,
-               "best": {"accuracy": 0.9, "choices": {"width": 8}},
-               "objectives": ["macs", "sram_bytes"],
-               "front": [{"number": 1, "accuracy": 0.9, "choices": {}, "costs": {"macs": 20.0, "sram_bytes": 5.0}},
-                         {"number": 0, "accuracy": 0.8, "choices": {}, "costs": {"macs": 10.0, "sram_bytes": 7.0}}],
-               "trials": [{"number": 0, "accuracy": 0.8, "costs": {"macs": 10.0, "sram_bytes": 7.0}},
-                          {"number": 1, "accuracy": 0.9, "costs": {"macs": 20.0, "sram_bytes": 5.0}}]},
-    "baseline": None, "stages": [{"name": "search", "seconds": 1.0}],
-    "plugins": [{"name": "x", "distribution": "d", "version": "1"}],
-}  # fmt: skip
+HOSTILE = "\"'><img src=x onerror=alert(1)>&lt;\u202e{{7*7}}\x00\ud800"
+
+
+def spoilt(value):
+    """``value`` with every text but keys and a few words that are ours made hostile."""
+    ours = {"tensor", "ring", "working", "build", "int8", "exact", "measured", "estimated"}
+    if isinstance(value, str):
+        return value if value in ours else value + HOSTILE
+    if isinstance(value, list):
+        return [spoilt(each) for each in value]
+    return {key: spoilt(each) for key, each in value.items()} if isinstance(value, dict) else value
+
+
+def with_objectives(search, suffix):
+    """``search`` with the objectives it has under other names."""
+    search |= {"objectives": [name + suffix for name in REPORT["search"]["objectives"]]}
+    for trial in (*search["front"], *search["trials"]):
+        trial["costs"] = {name + suffix: value for name, value in trial["costs"].items()}
+    return search
+
+
+class Tags(HTMLParser):
+    """The tags of a page with the names of their attributes, which hostile text must not change."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.found = []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, tuple(name for name, _ in attrs)))
+
+
+def page_of(*builds, folder):
+    return HtmlReporter().write({"version": "1", "builds": list(builds)}, folder).read_text(encoding="utf-8")
 
 
 def test_hostile_names_are_escaped(tmp_path):
     page = HtmlReporter().write(REPORT, tmp_path).read_text()
-    assert "<script" not in page
+    assert "<script>alert" not in page
     assert "&lt;script&gt;" in page
+
+
+def test_hostile_texts_add_no_tag_anywhere(tmp_path):
+    hostile = spoilt(full())
+    hostile["search"] = with_objectives(hostile["search"], HOSTILE)
+    page = page_of(hostile, hostile, folder=tmp_path)
+    assert Tags(page).found == Tags(page_of(full(), full(), folder=tmp_path)).found
+    assert not set("\u202e\0") & set(page)
+    assert "49" not in re.findall(r"\d+", page)
 
 
 def test_a_difference_is_said_loudly(tmp_path):
@@ -40,49 +70,105 @@ def test_a_difference_is_said_loudly(tmp_path):
     assert "NOT exact: 7" in page
 
 
-def test_there_is_a_panel_for_each_objective_and_one_for_the_best_so_far():
-    panels = search_panels(REPORT)
-    assert [panel.unit for panel in panels] == ["macs", "sram_bytes", "evaluations"]
-    assert [(dot.x, dot.y) for dot in panels[0].dots] == [(48, 192), (592, 48)]
-    assert [(dot.x, dot.y) for dot in panels[1].dots] == [(592, 192), (48, 48)]
+def test_the_page_loads_nothing_and_lets_no_other_script_run(tmp_path):
+    page = page_of(full(), folder=tmp_path)
+    assert not re.search(r"https?:|\bsrc=|url\(|@import", page)
+    assert "default-src 'none'" in page
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
-def test_the_front_is_ringed_and_told():
-    report = copy.deepcopy(REPORT)
-    del report["search"]["front"][1]
-    assert [dot.front for dot in search_panels(report)[0].dots] == [False, True]
+def test_a_page_stays_below_a_megabyte_whatever_the_builds(tmp_path):
+    trials = [{"number": n, "accuracy": n / 5000, "costs": {"macs": float(n), "sram_bytes": 1.0}} for n in range(5000)]
+    large = full(4000, search={**REPORT["search"], "trials": trials})
+    for builds in ([large], [large] * 4):
+        assert len(page_of(*builds, folder=tmp_path).encode()) < 1_000_000
+    assert len(page_of(full(100), folder=tmp_path).encode()) < 200_000
 
 
-def test_the_best_so_far_is_a_staircase_per_strategy():
-    report = copy.deepcopy(REPORT)
-    report["search"]["trials"].append({"number": 2, "accuracy": 0.7, "costs": {}})
-    report["baseline"] = {**report["search"], "strategy": "random", "trials": report["search"]["trials"][:1]}
-    first, second = search_panels(report)[-1].lines
-    assert first.points == "48.0,120.0 320.0,120.0 320.0,48.0 592.0,48.0"
-    assert (first.text, second.text, second.first) == ("evolution: 0.9000", "random: 0.8000", False)
-    assert second.points == "48.0,120.0"
+def test_what_a_build_does_not_know_is_left_out(tmp_path):
+    known = ("name", "target", "sram_bytes", "flash_bytes", "cycles", "macs", "layers")
+    page = page_of({key: REPORT[key] for key in known}, folder=tmp_path)
+    assert "Does it fit?" not in page
+    assert "Search" not in page
+    assert "not executed" in page
 
 
-def test_one_trial_lies_in_the_middle():
-    report = copy.deepcopy(REPORT)
-    del report["search"]["trials"][1]
-    assert [dot.x for dot in search_panels(report)[0].dots] == [320]
+def test_every_figure_has_its_kind():
+    found = {figure.label: figure.kind for figure in figures(REPORT)}
+    assert found == {
+        "Accuracy": "measured", "SRAM": "measured", "Flash": "exact", "Instructions": "measured",
+        "Cycles": "estimated", "Time": "estimated", "MACs": "exact",
+    }  # fmt: skip
+    planned = {
+        **REPORT,
+        "instructions": None,
+        "milliseconds": None,
+        "flash_bytes": {"total": 2, "weights": 2, "code": None},
+    }
+    kinds = {figure.label: figure.kind for figure in figures(planned)}
+    assert (kinds["SRAM"], kinds["Flash"], "Time" in kinds) == ("estimated", "estimated", False)
 
 
-def test_without_objectives_the_chart_is_over_macs_and_there_is_no_table(tmp_path):
-    report = {**REPORT, "search": {**REPORT["search"], "objectives": []}}
-    assert [panel.unit for panel in search_panels(report)] == ["macs", "evaluations"]
-    assert "Pareto front of evolution" not in HtmlReporter().write(report, tmp_path).read_text()
-    assert "Pareto front of evolution" in HtmlReporter().write(REPORT, tmp_path).read_text()
+def test_builds_are_compared_with_the_first_and_the_best_is_marked():
+    second = {**REPORT, "macs": 5, "accuracy": {"emulated": 0.6}}
+    lines = {line.label: line for line in compare([REPORT, second])}
+    assert [(cell.ratio, cell.best, cell.percent) for cell in lines["MACs"].cells] == [
+        ("", False, 100),
+        ("×0.50", True, 50),
+    ]
+    assert [cell.best for cell in lines["Accuracy"].cells] == [True, False]
+    assert [cell.best for cell in lines["SRAM"].cells] == [False, False]
+    without = {key: value for key, value in REPORT.items() if key != "accuracy"}
+    assert compare([without, REPORT])[-1].cells[0] is None
 
 
-def test_charts_are_drawn_without_loading_anything(tmp_path):
-    page = HtmlReporter().write(REPORT, tmp_path).read_text()
-    assert (page.count("<svg"), page.count("<polyline"), page.count("<circle")) == (3, 1, 4)
-    assert "http" not in page
-    assert "src=" not in page
+def test_a_row_joins_cost_and_error():
+    build = full(layers=[layer(1), layer(2, error=None), layer(4, macs=0, error={"sqnr_db": None, "cosine": 1.0})])
+    first, second, third = layer_rows(build)
+    assert (first.instructions.percent, first.cycles.percent, first.per_mac, first.sqnr.percent) == (25, 25, 0.2, 58)
+    assert (second.sqnr, second.same, second.cosine) == (None, False, None)
+    assert (third.per_mac, third.same, third.cosine) == (None, True, 1.0)
 
 
-@pytest.mark.parametrize("layers", [[], [{"instructions": 0}]])
-def test_no_instructions_no_bars(layers):
-    assert all(bar["percent"] == 0 for bar in layer_bars(layers))
+def test_parts_of_flash_sum_to_the_whole():
+    layers = [layer(n, constant_bytes=n) for n in range(12)]
+    parts = flash_parts(full(layers=layers, flash_bytes={"weights": 80, "code": 20, "total": 100}))
+    assert sum(part.bytes for part in parts) == 100
+    assert [(part.name, part.bytes) for part in parts[:2]] == [("code", 20), ("layer11", 11)]
+    assert [(part.name, part.bytes) for part in parts[-2:]] == [
+        ("4 more layers", 6),
+        ("tables of kernels, padding", 14),
+    ]
+
+
+def test_the_arena_is_drawn_to_scale():
+    chart = chart_memory(full())
+    assert [(area.x, area.y, area.width, area.height) for area in chart.areas] == [
+        (0, 128, 1, 128), (0, 0, 2, 128), (1, 128, 2, 128),
+    ]  # fmt: skip
+    assert "2 of 4 rows" in chart.areas[1].text
+    assert chart.binding == 2
+    assert chart.skyline == "M0 156H1V155H2V154H3"
+
+
+def test_edges_that_skip_share_lanes_only_where_they_do_not_pass():
+    nodes = full(7)["nodes"]
+    for node, reads in zip(nodes, ([-1], [0], [1, 0], [2], [3, 2], [4], [5, 0]), strict=True):
+        node["reads"] = reads
+    drawing = draw_network(full(nodes=nodes))
+    assert len(drawing.blocks) == 8
+    lanes = {re.search(r"Q([\d.-]+)", edge)[1] for edge in drawing.edges if "Q" in edge}
+    assert len(lanes) == 2  # the edge from 2 to 4 passes the one from 0 to 2 and 6
+    assert drawing.hidden == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("a\nb", "a\\nb"), ("\ud800", "\\ud800"), ("x" * 300, "x" * 59 + "…" + "x" * 59), ("é", "é")]
+)
+def test_text_is_one_short_visible_line(text, shown):
+    assert printable(text) == shown
+
+
+def test_numbers_for_people():
+    assert [short(number) for number in (None, 7, 1234, 15_000_000)] == ["–", "7", "1.23 k", "15.0 M"]
+    assert [kilobytes(number) for number in (None, 999, 1500, 327_680)] == ["–", "999 B", "1.5 kB", "328 kB"]

@@ -1,51 +1,64 @@
-"""Tables of figures, shared by the commands that print them."""
+"""``tinyml report``: one page that shows what a build is, what it costs and whether it fits."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import click
+
+from tinyml_core.cli.options import Session, shared_options
 from tinyml_core.cli.output import Table
+from tinyml_core.cli.progress import progress
+from tinyml_core.pipeline.build_description import ReportOptions
 
 
-def layer_table(report: Mapping[str, Any]) -> Table:
-    """One row per layer: where instructions go."""
-    total = max(report["instructions"], 1)
-    rows = [
-        (
-            layer["name"], layer["kernel"], "x".join(map(str, layer["shape"])), f"{layer['macs']:,}",
-            f"{layer['instructions']:,}", f"{layer['cycles']:,}", f"{100 * layer['instructions'] / total:.1f} %",
-        )
-        for layer in report["layers"]
-    ]  # fmt: skip
-    return Table(("layer", "kernel", "output", "MACs", "instructions", "cycles", "share"), rows)
+@click.command()
+@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="OUT|MODEL...")
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), metavar="DIR",
+    help="Folder for the page: by default OUT where there is one, the current one otherwise.",
+)  # fmt: skip
+@click.option("--target", metavar="NAME", help="Of each MODEL, which is planned and not compiled.")
+@click.option("--sram", type=click.IntRange(1), metavar="BYTES", help="SRAM to fit in; all of the target's by default.")
+@click.option("--flash", type=click.IntRange(1), metavar="BYTES", help="Flash to fit in; all by default.")
+@click.option("--no-run", is_flag=True, help="Do not execute what was compiled only; its costs are estimates then.")
+@click.option("--reporter", default="html", show_default=True, metavar="NAME", help="What writes; see `tinyml show`.")
+@shared_options()
+def command(
+    session: Session, sources: tuple[Path, ...], out: Path | None, target: str | None, sram: int | None,
+    flash: int | None, no_run: bool, reporter: str,
+) -> None:  # fmt: skip
+    """Write one self-contained page about builds: OUT is a folder of tinyml build, compile or adapt.
+
+    Several stand side by side. A MODEL file is planned for --target, whether it fits or not, and the page says what
+    would make it fit.
+    """
+    if out is None:
+        out = sources[0] if len(sources) == 1 and sources[0].is_dir() else Path()
+    options = ReportOptions(target=target, sram=sram, flash=flash, run=not no_run)
+    with progress() as listen:
+        report, path = session.platform(listen=listen).report(sources, out, options, reporter=reporter)
+    tables = [table for build in report["builds"] for table in _verdict(build)]
+    session.print(report | {"out": str(path)}, *tables, f"\nwritten to {path}")
 
 
-def front_table(search: Mapping[str, Any]) -> Table:
-    """The Pareto front of a search: one row per network that no other beats in everything."""
-    objectives = search["objectives"]
-    rows = [
-        (member["number"], f"{member['accuracy']:.4f}", *(f"{member['costs'][name]:,.0f}" for name in objectives))
-        for member in search["front"]
-    ]
-    title = f"{len(rows)} of {len(search['trials'])} networks on the front of accuracy and {', '.join(objectives)}"
-    return Table(("evaluation", "accuracy", *objectives), rows, title=title if objectives else "the most accurate")
-
-
-def cost_table(report: Mapping[str, Any]) -> Table:
-    """What the network needs, each figure with how far to trust it."""
-    sram, flash, cycles, time = (report[key] for key in ("sram_bytes", "flash_bytes", "cycles", "milliseconds"))
-    parts = ", ".join(f"{name} {sram[name]:,}" for name in ("arena", "static", "stack"))
-    exact = (
-        f"exact on {report['samples']} samples" if report["exact"] else f"{report['differing_bytes']:,} BYTES DIFFER"
+def _verdict(build: Mapping[str, Any]) -> list[Table | str]:
+    fit = build["fit"]
+    budget, counted = fit["budget"], "" if fit["budget"]["code"] is not None else ", constants only"
+    line = (
+        f"{build['name']} on {build['target']} ({build['source']}): {'fits' if fit['fits'] else 'DOES NOT FIT'}; "
+        f"SRAM {fit['sram']:,} of {budget['sram']:,} B, flash {fit['flash']:,} of {budget['flash']:,} B{counted}"
     )
     rows = [
-        ("outputs against the reference", exact, "compared"),
-        ("SRAM", f"{sram['total']:,} B ({parts})", "exact; stack measured"),
-        ("flash", f"{flash['total']:,} B (weights {flash['weights']:,}, code {flash['code']:,})", "exact"),
-        ("instructions", f"{report['instructions']:,}", f"{report['instructions_basis']} on the emulator"),
-        ("MACs", f"{report['macs']:,}", "exact"),
-        ("cycles", f"{cycles['core']:,} ({cycles['low']:,} to {cycles['high']:,})", f"estimated, {cycles['model']}"),
-        ("time", f"{time['low']:g} to {time['high']:g} ms", f"estimated, {time['board']}"),
-    ]
-    return Table(("figure", "value", "basis"), rows, title=f"{report['network']} on {report['target']}")
+        (each["title"], each["detail"], f"{each['sram']:,} B", f"{each['flash']:,} B", f"x{each['cycles']:.2f}",
+         each["flags"])
+        for each in fit["changes"]
+    ]  # fmt: skip
+    if fit["problem"]:
+        return [line, f"no change could be planned: {fit['problem']}"]
+    if not rows:
+        return [line] if fit["fits"] else [line, "no change that was planned makes it fit"]
+    title = "what would save SRAM" if fit["fits"] else "what would make it fit"
+    return [line, Table(("change", "", "SRAM", "flash", "cycles", "type"), rows, title=title)]

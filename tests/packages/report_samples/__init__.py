@@ -1,0 +1,1 @@
+"""Reports as reporters get them, and a browser to look at pages."""
