@@ -11,7 +11,7 @@ from tinyml_core.errors import CapacityError
 from tinyml_plugins.learning.contribution import Choice, Contributions, Evolution, probes
 
 LAYERS, FRACTIONS, BIASES = (2, 3, 5, 7, 8), (0.25, 1.0), (0, 4, 8)
-PROBES = probes(BIASES, LAYERS, FRACTIONS)
+PROBES = probes(BIASES, itertools.product(LAYERS, FRACTIONS))
 
 
 @pytest.fixture(params=range(3))

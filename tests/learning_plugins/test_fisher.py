@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tinyml_core.api.dataset import Dataset, Split
-from tinyml_core.api.update_selector import UpdateScheme, UpdateSelector
-from tinyml_core.errors import CapacityError, InputError, UnsupportedError
+from tinyml_core.api.update_selector import LearningTask, UpdateScheme, UpdateSelector
+from tinyml_core.errors import CapacityError, InputError
 from tinyml_core.training import FloatHead
 from tinyml_plugins.learning.extra_memory import extra_memory
 from tinyml_plugins.learning.fisher import FRACTIONS, best_scheme
@@ -98,8 +98,8 @@ def test_squared_gradients_are_those_of_real_numbers(network, data):
 
 def test_select(platform, small, data):
     selector = platform.create(UpdateSelector, "fisher", {"extra_bytes": 120, "samples": 6})
-    scheme = selector.select(small, data=data)
-    assert scheme == selector.select(small, data=data)
+    scheme = selector.select(small, LearningTask(data=data))
+    assert scheme == selector.select(small, LearningTask(data=data))
     assert scheme.layers
     assert extra_memory(small, scheme).bytes <= 120
 
@@ -108,11 +108,9 @@ def test_what_does_not_suit_is_refused(platform, small, data):
     selector = platform.create(UpdateSelector, "fisher")
     with pytest.raises(InputError, match="give a dataset"):
         selector.select(small)
-    with pytest.raises(UnsupportedError, match="extra memory of learning, not SRAM"):
-        selector.select(small, 100_000, data)
     other = Split(np.zeros((2, 5, 6, 2), np.float32), np.zeros(2, np.int64))
     with pytest.raises(InputError, match=r"takes \[1, 6, 6, 2\], samples are \[5, 6, 2\]"):
-        selector.select(small, data=Dataset("other", ("a",), other, other, other))
+        selector.select(small, LearningTask(data=Dataset("other", ("a",), other, other, other)))
     for options, said in (({"samples": 0}, "samples is 0"), ({"extra_bytes": 0}, "extra_bytes is 0")):
         with pytest.raises(InputError, match=said):
             platform.create(UpdateSelector, "fisher", options)

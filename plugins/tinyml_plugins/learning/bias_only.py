@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyml_core.api.dataset import Dataset
-from tinyml_core.api.update_selector import UpdateScheme
+from tinyml_core.api.update_selector import LearningTask, UpdateScheme
 from tinyml_core.graph.graph import Graph
 from tinyml_plugins.learning.layers import last_layers, with_classifier
 
@@ -24,7 +23,7 @@ class BiasOnly:
         if self.layers is not None and self.layers < 0:
             raise ValueError(f"layers is {self.layers}, it must not be negative")
 
-    def select(self, graph: Graph, sram_bytes: int | None = None, data: Dataset | None = None) -> UpdateScheme:
-        """The last biases, whatever the budget; layers without a bias stay as they are."""
+    def select(self, graph: Graph, task: LearningTask | None = None) -> UpdateScheme:
+        """The last biases, whatever the task; layers without a bias stay as they are."""
         biased = [layer.update(()) for layer in last_layers(graph, self.layers) if layer.bias]
         return with_classifier(graph, biased, self.classifier)

@@ -31,11 +31,10 @@ class Choice:
         return {"bias_layers": self.bias_layers, "weights": self.weights}
 
 
-def probes(bias_layers: tuple[int, ...], layers: Iterable[int], fractions: Fractions) -> tuple[Choice, ...]:
-    """The fine-tunings to make: numbers of biases alone; with the most of them, each layer by each fraction."""
-    alone = tuple(Choice(count) for count in bias_layers)
-    most = max(bias_layers)
-    return (*alone, *(Choice(most, ((layer, fraction),)) for layer in layers for fraction in fractions))
+def probes(bias_layers: Iterable[int], parts: Iterable[tuple[int, float]]) -> tuple[Choice, ...]:
+    """The fine-tunings to make: numbers of biases alone; with the most of them, each layer's fraction by itself."""
+    alone = tuple(Choice(count) for count in sorted(bias_layers))
+    return (*alone, *(Choice(alone[-1].bias_layers, (part,)) for part in parts))
 
 
 class Contributions:
@@ -81,10 +80,10 @@ class Evolution:
         """The choice of greatest worth found whose ``cost`` is at most ``budget``.
 
         Raises:
-            CapacityError: not even learning nothing fits.
+            CapacityError: not even the least number of biases that was measured fits.
         """
         rng, options = np.random.default_rng(seed), contributions.options
-        most = max(contributions.bias_layers)
+        least, most = min(contributions.bias_layers), max(contributions.bias_layers)
         costs: dict[Choice, int] = {}
 
         def fits(choice: Choice) -> bool:
@@ -94,12 +93,12 @@ class Evolution:
 
         def drawn() -> Choice:
             parts = {layer: float(rng.choice(fractions)) for layer, fractions in options.items()}
-            return _choice(int(rng.integers(most + 1)), parts)
+            return _choice(int(rng.integers(least, most + 1)), parts)
 
         def child(first: Choice, second: Choice) -> Choice:
             biases = first.bias_layers if rng.random() < 0.5 else second.bias_layers
             if rng.random() < self.mutation:
-                biases = int(rng.integers(most + 1))
+                biases = int(rng.integers(least, most + 1))
             ours, theirs = dict(first.weights), dict(second.weights)
             parts = {}
             for layer, fractions in options.items():
@@ -114,7 +113,7 @@ class Evolution:
                 if choice.weights:
                     gone = rng.integers(len(choice.weights))
                     choice = replace(choice, weights=(*choice.weights[:gone], *choice.weights[gone + 1 :]))
-                elif choice.bias_layers:
+                elif choice.bias_layers > least:
                     choice = replace(choice, bias_layers=choice.bias_layers - 1)
                 else:
                     raise CapacityError(

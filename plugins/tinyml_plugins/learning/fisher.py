@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinyml_core.api.dataset import Dataset
-from tinyml_core.api.update_selector import UpdateScheme
-from tinyml_core.errors import CapacityError, InputError, UnsupportedError
+from tinyml_core.api.update_selector import LearningTask, UpdateScheme
+from tinyml_core.errors import CapacityError, InputError
 from tinyml_core.graph.graph import Graph
 from tinyml_core.training import FloatHead
 from tinyml_plugins.learning.extra_memory import extra_memory, layer_memory
+from tinyml_plugins.learning.fitting import fitting_scheme
 from tinyml_plugins.learning.layers import Layer, layers_of
 from tinyml_plugins.learning.squared_gradients import Gains, samples_of, squared_gradients, trained_head
 
@@ -27,7 +27,8 @@ class Fisher:
     """Biases of the last layers, and channels of any of these, whose squared gradients sum up to the most."""
 
     extra_bytes: int = 51_000
-    """Extra memory that learning may take, as published schemes count it; 51000 are those named after 49 kB."""
+    """Extra memory that learning may take where no SRAM budget is given, as published schemes count it: 51000 are those
+    named after 49 kB."""
     samples: int = 32
     """Training samples whose gradients are looked at."""
     head_passes: int = 4
@@ -45,25 +46,22 @@ class Fisher:
         if self.head_passes < 0 or not 0 <= self.head_rate < float("inf"):
             raise ValueError("head_passes and head_rate must not be negative")
 
-    def select(self, graph: Graph, sram_bytes: int | None = None, data: Dataset | None = None) -> UpdateScheme:
-        """The choice for the classes of ``data``.
+    def select(self, graph: Graph, task: LearningTask | None = None) -> UpdateScheme:
+        """The choice for the classes of the task's data, within its SRAM or ``extra_bytes``.
 
         Raises:
             InputError: there is no data, or it does not suit the network.
-            UnsupportedError: a budget in SRAM is given.
-            CapacityError: nothing fits ``extra_bytes``.
+            CapacityError: nothing fits.
         """
-        if sram_bytes is not None:
-            raise UnsupportedError(
-                "weighs the extra memory of learning, not SRAM", place="update-selector 'fisher'",
-                remedy="leave the budget out and set extra_bytes",
-            )  # fmt: skip
-        if data is None:
+        if task is None or task.data is None:
             raise InputError("needs samples to look at", place="update-selector 'fisher'", remedy="give a dataset")
-        head = FloatHead(len(data.classes), self.seed)
-        samples = samples_of(graph, data.train, head.classes, self.samples, self.seed)
+        head = FloatHead(len(task.data.classes), self.seed)
+        samples = samples_of(graph, task.data.train, head.classes, self.samples, self.seed)
         trained = trained_head(graph, samples, head, self.head_passes, self.head_rate)
-        return best_scheme(graph, squared_gradients(graph, samples, head, trained), self.extra_bytes)
+        gains = squared_gradients(graph, samples, head, trained)
+        if task.sram is None:
+            return best_scheme(graph, gains, self.extra_bytes)
+        return fitting_scheme(graph, lambda extra: best_scheme(graph, gains, extra), task.sram)
 
 
 def best_scheme(graph: Graph, gains: Gains, extra_bytes: int) -> UpdateScheme:

@@ -9,6 +9,7 @@ from tinyml_core.component import Component
 from tinyml_core.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from tinyml_core.api.fine_tuner import FineTuner
     from tinyml_core.api.optimizer import TrainingOptimizer
     from tinyml_core.api.update_selector import UpdateSelector
 
@@ -28,9 +29,22 @@ def tinyml_training_optimizers() -> Iterable[Component[TrainingOptimizer]]:
 def tinyml_update_selectors() -> Iterable[Component[UpdateSelector]]:
     """Choices of what learns by name."""
     return (
+        Component("auto", "tinyml_plugins.learning.auto:Auto", "what short fine-tunings show to be worth its memory"),
         Component("full", "tinyml_plugins.learning.full:Full", "every weight and bias"),
         Component("bias-only", "tinyml_plugins.learning.bias_only:BiasOnly", "biases, of all layers or the last ones"),
         Component("last-k", "tinyml_plugins.learning.last_k:LastK", "every weight and bias of the last layers"),
         Component("fisher", "tinyml_plugins.learning.fisher:Fisher", "what gains most per byte, by squared gradients"),
         Component("sparse", "tinyml_plugins.learning.sparse:Sparse", "some biases, and weights of some channels"),
+    )
+
+
+@hookimpl
+def tinyml_fine_tuners() -> Iterable[Component[FineTuner]]:
+    """Ways to try out on this machine what learning is worth, by name."""
+    return (
+        Component(
+            "simulation",
+            "tinyml_plugins.learning.simulated:SimulatedFineTuner",
+            "the reference executor: any operator, sample after sample",
+        ),
     )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tinyml_core.api.dataset import Dataset
-from tinyml_core.api.update_selector import UpdateScheme
+from tinyml_core.api.update_selector import LearningTask, UpdateScheme
 from tinyml_core.graph.graph import Graph
 from tinyml_plugins.learning.layers import last_layers, with_classifier
 
@@ -24,8 +23,8 @@ class LastK:
         if self.layers < 0:
             raise ValueError(f"layers is {self.layers}, it must not be negative")
 
-    def select(self, graph: Graph, sram_bytes: int | None = None, data: Dataset | None = None) -> UpdateScheme:
-        """The last layers, whatever the budget."""
+    def select(self, graph: Graph, task: LearningTask | None = None) -> UpdateScheme:
+        """The last layers, whatever the task."""
         return with_classifier(
             graph, [layer.update(None) for layer in last_layers(graph, self.layers)], self.classifier
         )

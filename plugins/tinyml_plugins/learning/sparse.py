@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from tinyml_core.api.dataset import Dataset
-from tinyml_core.api.update_selector import UpdateScheme
+from tinyml_core.api.update_selector import LearningTask, UpdateScheme
 from tinyml_core.errors import InputError
 from tinyml_core.graph.graph import Graph
 from tinyml_core.suggestion import did_you_mean
@@ -45,8 +44,8 @@ class Sparse:
         if not all(0 <= fraction <= 1 for _, fraction in self.weights):
             raise ValueError("fractions in weights must lie between 0 and 1")
 
-    def select(self, graph: Graph, sram_bytes: int | None = None, data: Dataset | None = None) -> UpdateScheme:
-        """The choice, whatever the budget.
+    def select(self, graph: Graph, task: LearningTask | None = None) -> UpdateScheme:
+        """The choice, whatever the task.
 
         Raises:
             InputError: the network has fewer layers, or is not the one that the scheme was searched for.

@@ -14,14 +14,13 @@ import numpy.typing as npt
 from tinyml_core.api.dataset import Split
 from tinyml_core.api.update_selector import UpdateScheme
 from tinyml_core.arithmetic.executor import ReferenceExecutor
-from tinyml_core.arithmetic.quantised import quantise_array
-from tinyml_core.errors import InputError
 from tinyml_core.graph.graph import Graph
-from tinyml_core.graph.tensor import Array, DType
+from tinyml_core.graph.tensor import Array
 from tinyml_core.training import FloatHead, Simulation, build_step
 from tinyml_core.training.step import RATE, SEED, TARGET
 from tinyml_plugins.learning.layers import layers_of
 from tinyml_plugins.learning.qas import Qas
+from tinyml_plugins.learning.samples import drawn
 from tinyml_plugins.learning.scaling import factors
 
 Gains = Mapping[tuple[str, str], npt.NDArray[np.float64]]
@@ -34,14 +33,8 @@ def samples_of(graph: Graph, split: Split, classes: int, count: int, seed: int) 
     Raises:
         InputError: the samples do not suit the network.
     """
-    source = graph.tensors[graph.inputs[0]]
-    if len(graph.inputs) != 1 or (1, *split.x.shape[1:]) != source.shape:
-        wanted = ", ".join(str(list(graph.tensors[name].shape)) for name in graph.inputs)
-        raise InputError(f"takes {wanted}, samples are {list(split.x.shape[1:])}", place=f"network {graph.name!r}")
-    chosen = np.random.default_rng(seed).permutation(len(split))[:count]
-    x = split.x[chosen]
-    arrays = x if source.dtype is DType.FLOAT32 else quantise_array(x, source)
-    targets = np.eye(classes, dtype=np.float32)[split.y[chosen]]
+    arrays, labels = drawn(graph, split, count, seed)
+    targets = np.eye(classes, dtype=np.float32)[labels]
     return [(array[None], target[None]) for array, target in zip(arrays, targets, strict=True)]
 
 

@@ -30,5 +30,5 @@ class Training:
         check(graph, data)
         with one_thread():
             module = TorchGraph(graph, seed=seed)
-            fit(module, data.train, self.recipe, seed)
-            return Evaluation(accuracy(module, data.validation), module.export())
+            losses = fit(module, data.train, self.recipe, seed)
+            return Evaluation(accuracy(module, data.validation), module.export(), tuple(losses))

@@ -10,6 +10,7 @@ from tinyml_core.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from tinyml_core.api.evaluator import Evaluator
+    from tinyml_core.api.fine_tuner import FineTuner
     from tinyml_core.api.quantizer import Quantizer
 
 
@@ -48,6 +49,19 @@ def tinyml_quantizers() -> Iterable[Component[Quantizer]]:
             "qat",
             "tinyml_plugins.training.quantization_aware:QuantizationAwareTraining",
             "quantisation-aware training: fine-tunes the weights with the int8 rounding in the loop",
+            extra="train",
+        )
+    ]
+
+
+@hookimpl
+def tinyml_fine_tuners() -> Iterable[Component[FineTuner]]:
+    """Return the fine-tuner on torch."""
+    return [
+        Component(
+            "twin",
+            "tinyml_plugins.training.twin.fine_tuner:TwinFineTuner",
+            "batches on the torch twin of a training step; int8 convolutions, dense layers and what lies between",
             extra="train",
         )
     ]

@@ -46,8 +46,8 @@ def check(graph: Graph, data: Dataset) -> None:
         )  # fmt: skip
 
 
-def fit(module: TorchGraph, split: Split, recipe: Recipe, seed: int) -> None:
-    """Train ``module`` on ``split``."""
+def fit(module: TorchGraph, split: Split, recipe: Recipe, seed: int) -> list[float]:
+    """Train ``module`` on ``split`` and return the loss of every step."""
     generator = torch.Generator().manual_seed(seed)
     labels = torch.from_numpy(split.y)
     batches = draw_batches(torch.from_numpy(split.x), recipe, generator)
@@ -56,14 +56,18 @@ def fit(module: TorchGraph, split: Split, recipe: Recipe, seed: int) -> None:
     others = [value for value in module.parameters() if id(value) not in chosen]
     groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, fused=True)
+    losses = []
     module.train()
     for step, (samples, x) in enumerate(batches):
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate * pace(step, recipe)
         optimizer.zero_grad()
-        loss(module, x, labels[samples], recipe.label_smoothing).backward()  # type: ignore[no-untyped-call]
+        found = loss(module, x, labels[samples], recipe.label_smoothing)
+        found.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+        losses.append(float(found.detach()))
     module.eval()
+    return losses
 
 
 def pace(step: int, recipe: Recipe) -> float:
