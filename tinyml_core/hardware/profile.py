@@ -32,6 +32,20 @@ class BoardFactor:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Tools:
+    """Names of the components that are used for a part where the user names no others."""
+
+    generator: str = "tinyengine"
+    """Code generator."""
+    kernels: tuple[str, ...] = ()
+    """Kernels that the code generator takes beside its own."""
+    toolchain: str | None = None
+    """Compiler; the first usable one when None."""
+    runner: str = "unicorn"
+    """Machine that executes binaries."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class HardwareProfile:
     """A microcontroller."""
 
@@ -51,6 +65,8 @@ class HardwareProfile:
     board_factor: BoardFactor | None = None
     milliwatts_per_megahertz: float | None = None
     """Typical run-mode power, from the datasheet; None where no figure is known."""
+    tools: Tools = Tools()
+    """What knows the part, where the platform's own tools do not."""
 
     def region(self, name: str) -> MemoryRegion:
         """The region called ``name``.

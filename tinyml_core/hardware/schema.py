@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from tinyml_core.errors import InputError
-from tinyml_core.hardware.profile import BoardFactor, HardwareProfile, MemoryRegion
+from tinyml_core.hardware.profile import BoardFactor, HardwareProfile, MemoryRegion, Tools
 from tinyml_core.suggestion import did_you_mean
 
 _ADDRESS_SPACE = 2**32
@@ -36,6 +36,7 @@ def _printable(text: str) -> str:
 
 Text = Annotated[str, Field(max_length=400), AfterValidator(_printable)]
 Word = Annotated[str, Field(pattern=r"\A[a-z0-9]+([-.+][a-z0-9]+)*\z", max_length=40)]
+Component = Annotated[str, Field(pattern=r"\A([A-Za-z0-9_.-]+:)?[a-z0-9]+(-[a-z0-9]+)*\z", max_length=80)]
 RegionName = Annotated[str, Field(pattern=r"\A[A-Z][A-Z0-9_]*\z", max_length=32)]
 
 
@@ -66,6 +67,15 @@ class BoardFactorSection(_Section):
     source: Text = Field(description="who published the measurement")
 
 
+class ToolsSection(_Section):
+    """The components that know the part, by name."""
+
+    generator: Component = Field(default=Tools.generator, description="a code generator's name")
+    kernels: list[Component] = Field(default=[], description="a list of names of kernels for the code generator")
+    toolchain: Component | None = Field(default=None, description="a toolchain's name")
+    runner: Component = Field(default=Tools.runner, description="a runner's name")
+
+
 class ProfileFile(_Section):
     """A profile file; ``sources`` names the document behind each figure."""
 
@@ -78,6 +88,9 @@ class ProfileFile(_Section):
     regions: dict[RegionName, RegionSection] = Field(description="a mapping of region names to kind, origin and size")
     board_factor: BoardFactorSection | None = Field(default=None, description="a mapping of value, board and source")
     milliwatts_per_megahertz: float | None = Field(default=None, gt=0, description="mW/MHz in run mode, such as 0.15")
+    tools: ToolsSection = Field(
+        default=ToolsSection(), description="a mapping of generator, kernels, toolchain and runner to their names"
+    )
     sources: dict[str, Text] = Field(description="a mapping of keys of this file to the documents they are from")
 
     @field_validator("name")
@@ -119,7 +132,11 @@ class ProfileFile(_Section):
         return sources
 
 
-_SECTIONS: dict[str, type[_Section]] = {"regions": RegionSection, "board_factor": BoardFactorSection}
+_SECTIONS: dict[str, type[_Section]] = {
+    "regions": RegionSection,
+    "board_factor": BoardFactorSection,
+    "tools": ToolsSection,
+}
 
 
 def profile_of(document: object, path: Path) -> HardwareProfile:
@@ -141,6 +158,7 @@ def profile_of(document: object, path: Path) -> HardwareProfile:
         regions=tuple(MemoryRegion(name, **region.model_dump()) for name, region in file.regions.items()),
         board_factor=BoardFactor(**file.board_factor.model_dump()) if file.board_factor else None,
         milliwatts_per_megahertz=file.milliwatts_per_megahertz,
+        tools=Tools(**file.tools.model_dump() | {"kernels": tuple(file.tools.kernels)}),
     )
 
 

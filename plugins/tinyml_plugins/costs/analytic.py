@@ -10,10 +10,10 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, ClassVar
 
 from tinyml_core.api.cost_model import Cost
-from tinyml_core.api.generator import CodeGenerator
 from tinyml_core.errors import InputError
 from tinyml_core.graph.graph import Graph
 from tinyml_core.hardware.profile import HardwareProfile
+from tinyml_core.pipeline.generation import generator_for
 from tinyml_core.program.planner import plan
 from tinyml_core.program.program import InputMode, Objective
 from tinyml_core.search.reserve import CODE_BYTES, LAYER_CODE_BYTES, STACK_BYTES, code_reserve
@@ -30,8 +30,10 @@ class Analytic:
         InputError: a reserve or the spread is negative.
     """
 
-    generator: str = "tinyengine"
-    """Code generator whose schedules are planned."""
+    generator: str = ""
+    """Code generator whose schedules are planned; the target's own when empty."""
+    kernels: tuple[str, ...] = ()
+    """Kernels that it takes beside its own and the target's."""
     objective: Objective = "latency"
     """What the planner prefers."""
     input_mode: InputMode = "resident"
@@ -52,7 +54,7 @@ class Analytic:
     def __post_init__(self) -> None:
         for option in fields(self):
             value = getattr(self, option.name)
-            if not isinstance(value, str) and not value >= 0:
+            if isinstance(value, int | float) and not value >= 0:
                 raise InputError(f"is {value}", place=f"analytic option {option.name}", remedy="it cannot be negative")
 
     def estimate(self, graph: Graph, profile: HardwareProfile, platform: Platform) -> tuple[Cost, ...]:
@@ -62,7 +64,7 @@ class Analytic:
             PluginError: the generator cannot be had.
             UnsupportedError: it has no kernel for a node.
         """
-        generator = platform.create(CodeGenerator, self.generator)
+        generator = generator_for(platform, profile, self.generator or None, kernels=self.kernels)
         program = plan(
             graph, profile, lambda node: generator.candidates(node, graph, profile),
             objective=self.objective, input_mode=self.input_mode,

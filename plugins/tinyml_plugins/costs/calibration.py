@@ -41,7 +41,6 @@ class Calibration:
     core: str
     toolchain: str
     generator: str = "tinyengine"
-    runner: str = "unicorn"
     samples: int
     """Layers of each kind."""
     seed: int
@@ -95,7 +94,7 @@ def calibrate(
     if (reason := toolchain.missing()) is not None:
         raise ToolchainError(reason, place=f"toolchain {calibration.toolchain}")
     generator = platform.create(CodeGenerator, calibration.generator)
-    bench = Bench(generator, toolchain, platform.create(Runner, calibration.runner), room(target))
+    bench = Bench(generator, toolchain, platform.create(Runner, target.tools.runner), room(target))
     kernels = fingerprint(generator, target)
     header = {**asdict(calibration), "kernels": kernels}
     done = opened(journal, header, resume=resume)

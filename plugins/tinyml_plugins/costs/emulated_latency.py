@@ -21,6 +21,7 @@ from tinyml_core.errors import InputError
 from tinyml_core.graph.graph import Graph
 from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_core.pipeline.figures import ZERO_WAIT_FACTOR
+from tinyml_core.pipeline.generation import generator_for
 from tinyml_core.pipeline.stages import Stages
 from tinyml_core.program.program import InputMode, Objective, Step
 from tinyml_plugins.costs.features import features
@@ -147,7 +148,7 @@ class EmulatedLatency:
         found = by_profile.get(profile.name)
         if found is None or found[0].profile != profile:
             table = self._table(profile)
-            generator = platform.create(CodeGenerator, self.generator)
+            generator = generator_for(platform, profile, self.generator)
             if check and (reason := _stale(table, profile, platform)):
                 _log.warning("%s", reason)
             found = by_profile[profile.name] = (Planner(generator, profile, self.objective, self.input_mode), table)

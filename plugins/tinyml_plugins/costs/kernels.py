@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from tinyml_core.api.generator import CodeGenerator, GeneratedCode
+from tinyml_core.errors import UnsupportedError
 from tinyml_core.graph.graph import Graph, Node, Rounding
 from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_core.program.planner import plan
@@ -36,7 +37,11 @@ def fingerprint(generator: CodeGenerator, profile: HardwareProfile) -> str:
 
 def _written(graph: Graph, generator: CodeGenerator, profile: HardwareProfile) -> Iterator[GeneratedCode]:
     (node,) = graph.nodes
-    for schedule in generator.candidates(node, graph, profile):
+    try:
+        schedules = generator.candidates(node, graph, profile)
+    except UnsupportedError:  # not every generator knows every kind of layer
+        return
+    for schedule in schedules:
         if not schedule.rows:
             yield generator.generate(plan(graph, profile, partial(_only, schedule)), "probe")
 

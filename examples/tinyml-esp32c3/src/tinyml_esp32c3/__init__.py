@@ -1,0 +1,1 @@
+"""ESP32-C3, a RISC-V microcontroller, for tinyml-core."""
