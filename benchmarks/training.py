@@ -12,7 +12,7 @@ import sys
 
 from asked import run
 
-PARTS = ("unbiased", "device", "accuracy", "auto")
+PARTS = ("gradients", "unbiased", "device", "blob", "accuracy", "auto")
 
 if __name__ == "__main__":
     sys.exit(run(__doc__, "training", PARTS))

@@ -41,6 +41,18 @@ def _named(value: object) -> object:
 Choice = Annotated[Reference, BeforeValidator(_named, json_schema_input_type=str | Reference)]
 
 
+class TargetReference(_Section):
+    """A component chosen by name, the target's own where there is none, with its options."""
+
+    name: str | None = Field(default=None, description="the target's own by default: tinyengine, unicorn")
+    options: dict[str, Any] = Field(default_factory=dict, description="see: tinyml show KIND NAME")
+
+
+TargetChoice = Annotated[TargetReference, BeforeValidator(_named, json_schema_input_type=str | TargetReference)]
+_KERNELS = "names of kernels that the generator takes beside its own and the target's"
+_TOOLCHAIN = "the target's own or the first usable one by default: zig, then gcc"
+
+
 class SearchSection(_Section):
     """How the network is found."""
 
@@ -79,9 +91,10 @@ class SearchSection(_Section):
 class CompileSection(_Section):
     """How the network becomes a program."""
 
-    generator: Choice = Reference(name="tinyengine")
-    toolchain: Choice | None = Field(default=None, description="the first usable one by default: zig, then gcc")
-    runner: Choice = Reference(name="unicorn")
+    generator: TargetChoice = TargetReference()
+    kernels: tuple[str, ...] = Field(default=(), strict=False, description=_KERNELS)
+    toolchain: Choice | None = Field(default=None, description=_TOOLCHAIN)
+    runner: TargetChoice = TargetReference()
     objective: Literal["latency", "sram"] = "latency"
     input_mode: Literal["resident", "rows"] = Field(
         default="resident", description="whether the input lies in memory as a whole or is pushed row by row"
@@ -98,8 +111,9 @@ class CompileSection(_Section):
 class CompileComponents(_Section):
     """What ``tinyml compile`` works with, each with options that ``--set`` reaches."""
 
-    generator: Choice = Reference(name="tinyengine")
-    toolchain: Choice | None = Field(default=None, description="the first usable one by default: zig, then gcc")
+    generator: TargetChoice = TargetReference()
+    kernels: tuple[str, ...] = Field(default=(), strict=False, description=_KERNELS)
+    toolchain: Choice | None = Field(default=None, description=_TOOLCHAIN)
     quantizer: Choice = Field(default=Reference(name="ptq"), description="of a float network, where it is calibrated")
 
 
@@ -109,8 +123,9 @@ class AdaptComponents(_Section):
     data: Choice = Reference(name="npz")
     selector: Choice = Field(default=Reference(name="bias-only"), description="chooses what learns")
     optimizer: Choice = Field(default=Reference(name="qas"), description="the update rule")
-    generator: Choice = Reference(name="tinyengine")
-    toolchain: Choice | None = Field(default=None, description="the first usable one by default: zig, then gcc")
+    generator: TargetChoice = TargetReference()
+    kernels: tuple[str, ...] = Field(default=(), strict=False, description=_KERNELS)
+    toolchain: Choice | None = Field(default=None, description=_TOOLCHAIN)
 
 
 class PluginSection(_Section):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tinyml_core.api.dataset import DatasetSource
     from tinyml_core.api.evaluator import Evaluator
     from tinyml_core.api.executor import ExecutorFactory
+    from tinyml_core.api.fine_tuner import FineTuner
     from tinyml_core.api.generator import CodeGenerator, Kernel
     from tinyml_core.api.graph_pass import GraphPass
     from tinyml_core.api.importer import Importer
@@ -121,6 +122,11 @@ def tinyml_runners() -> Iterable[Component[Runner]]:  # type: ignore[empty-body]
 @hookspec
 def tinyml_update_selectors() -> Iterable[Component[UpdateSelector]]:  # type: ignore[empty-body]
     """Return ways to choose which tensors learn on the device."""
+
+
+@hookspec
+def tinyml_fine_tuners() -> Iterable[Component[FineTuner]]:  # type: ignore[empty-body]
+    """Return ways to carry out training steps on this machine, over many samples."""
 
 
 @hookspec

@@ -42,6 +42,7 @@ KINDS: dict[str, Kind] = {
         _row("toolchain", "toolchains", "api.toolchain:Toolchain"),
         _row("runner", "runners", "api.runner:Runner"),
         _row("update-selector", "update_selectors", "api.update_selector:UpdateSelector"),
+        _row("fine-tuner", "fine_tuners", "api.fine_tuner:FineTuner"),
         _row("dataset", "datasets", "api.dataset:DatasetSource"),
         _row("executor", "executors", "api.executor:ExecutorFactory"),
         _row("reporter", "reporters", "api.reporter:Reporter"),

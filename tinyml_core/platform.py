@@ -33,9 +33,11 @@ if TYPE_CHECKING:
 
     from tinyml_core.config import Project
     from tinyml_core.pipeline.adaptation import AdaptOptions
+    from tinyml_core.pipeline.build_description import ReportOptions
     from tinyml_core.pipeline.building import Built
     from tinyml_core.pipeline.compilation import Compiled, CompileOptions
     from tinyml_core.pipeline.execution import Execution
+    from tinyml_core.pipeline.packaging import Packaged
     from tinyml_core.pipeline.searching import Found
     from tinyml_core.pipeline.space_selection import SelectionOptions, SpaceSelection
     from tinyml_core.pipeline.tuning import Tuning
@@ -208,7 +210,7 @@ class Platform:
 
     def run(
         self, folder: str | Path, inputs: Mapping[str, npt.NDArray[Any]] | None = None, *, seed: int = 0,
-        runner: str | None = None,
+        runner: str | None = None, trained: str | Path | None = None,
     ) -> Execution:  # fmt: skip
         """Run a compiled folder on its emulated core; see :mod:`tinyml_core.pipeline.execution`."""
         from tinyml_core.pipeline.execution import run_folder
@@ -216,7 +218,10 @@ class Platform:
 
         samples = max((len(array) for array in inputs.values() if array.ndim), default=1) if inputs else 1
         with Stages(self.emit).stage("run", samples) as stage:
-            execution = run_folder(Path(folder), inputs, self, seed=seed, runner=runner, advance=stage.advance)
+            execution = run_folder(
+                Path(folder), inputs, self, seed=seed, runner=runner, trained=Path(trained) if trained else None,
+                advance=stage.advance,
+            )  # fmt: skip
             stage.result = f"{execution.samples} samples"
         return execution
 
@@ -247,6 +252,25 @@ class Platform:
         profile = target if isinstance(target, HardwareProfile) else self.target(target)
         graph = model if isinstance(model, Graph) else self.load(model)
         return adapt_network(graph, profile, Path(out), options, self)
+
+    def package(
+        self, folder: str | Path, ecosystem: str, out: str | Path | None = None,
+        options: Mapping[str, object] | None = None,
+    ) -> Packaged:  # fmt: skip
+        """Write a compiled folder as a project of an ecosystem; see :mod:`tinyml_core.pipeline.packaging`."""
+        from tinyml_core.pipeline.packaging import package_folder
+
+        return package_folder(Path(folder), ecosystem, Path(out) if out else None, self, options)
+
+    def report(
+        self, sources: Sequence[str | Path], out: str | Path, options: ReportOptions | None = None, *,
+        reporter: str = "html",
+    ) -> tuple[dict[str, Any], Path]:  # fmt: skip
+        """Write about builds into the folder ``out``; the object and the file; see :mod:`.pipeline.reporting`."""
+        from tinyml_core.pipeline.build_description import ReportOptions
+        from tinyml_core.pipeline.reporting import write_report
+
+        return write_report([Path(each) for each in sources], Path(out), reporter, self, options or ReportOptions())
 
     def emit(self, event: Event) -> None:
         """Send ``event`` to the ``listen`` callback and to the plugins that hear events."""

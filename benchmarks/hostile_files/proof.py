@@ -14,9 +14,9 @@ from pathlib import Path
 
 from compiled_networks.network import Network
 from compiled_networks.running import HostLibrary
-from tinyml_core.api.generator import CodeGenerator
 from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_core.pipeline.compilation import STACK_RESERVE, CompileOptions
+from tinyml_core.pipeline.generation import generator_for
 from tinyml_core.pipeline.passes import apply_passes
 from tinyml_core.platform import Platform
 from tinyml_core.program.planner import plan
@@ -30,7 +30,7 @@ COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 def network_of(path: Path, prefix: str, profile: HardwareProfile, platform: Platform) -> Network:
     """The network of a file as ``tinyml compile`` plans and generates it; raises what that does."""
     options = CompileOptions()
-    generator = platform.create(CodeGenerator, options.generator)
+    generator = generator_for(platform, profile)
     graph = apply_passes(platform.load(path), platform)
     region = profile.largest("sram")
     program = plan(

@@ -77,11 +77,12 @@ def test_a_new_head_learns_and_the_device_learns_the_same(model, data, tmp_path)
 
 def test_integer_layers_learn_and_a_person_reads_it(model, data, tmp_path):
     choice = ("--selector", "sparse", "--set", "selector.options.bias_layers=1")
-    choice += ("--set", "selector.options.weights=[[0, 1]]", "--steps", 8, "--device-steps", 8, "--head", CLASSES)
+    choice += ("--set", "selector.options.weights=[[0, 1]]", "--steps", 8, "--device-steps", 4, "--head", CLASSES)
+    choice += ("--accumulate", 2)
     shown = adapt(model, data, tmp_path / "out", *choice)
     assert "exact on 8 samples" in shown
     assert "1 of 1" in shown
-    assert "accuracy after 8 steps" in shown
+    assert "accuracy after 8 samples" in shown
 
 
 def test_the_folder_can_be_run_again_and_its_state_goes_on(model, data, tmp_path):
@@ -97,11 +98,39 @@ def test_the_folder_can_be_run_again_and_its_state_goes_on(model, data, tmp_path
     execution = Platform().run(out, inputs)
     assert execution.exact
     assert execution.outputs["loss"].shape == (5,)
+    first = {name: array[:1] for name, array in inputs.items()}
+    losses = [
+        Platform().run(out, first, trained=out / f"{name}.blob").outputs["loss"] for name in ("shipped", "trained")
+    ]
+    assert losses[0] == execution.outputs["loss"][0] != losses[1]
+    with pytest.raises(InputError, match="is no blob"):
+        run("run", out, "--trained", damaged(out / "trained.blob"))
     alone = Platform().run(out, {name: array[4:] for name, array in inputs.items()})
     assert alone.outputs["loss"][0] != execution.outputs["loss"][4]
     write_npz(out / "state.npz", {"head.weight": np.zeros(3, np.float32)})
     with pytest.raises(InputError, match="do not belong together"):
         Platform().run(out, inputs)
+
+
+def test_auto_chooses_within_the_sram_that_a_plan_needs(model, data, tmp_path):
+    """On the reference executor, in this process; a budget that was too small has cost no fine-tuning twice."""
+    tried = ("--head", CLASSES, "--steps", 4, "--selector", "auto", "--set", "selector.options.fine_tuner=simulation")
+    tried += ("--set", "selector.options.executor=serial", "--set", "selector.options.samples=16")
+    tried += ("--set", "selector.options.generations=10")
+    with pytest.raises(CapacityError, match=r"bytes of SRAM are needed .*stm32f746"):
+        adapt(model, data, tmp_path / "out", *tried, "--sram", 2600)
+    (journal,) = tmp_path.iterdir()
+    assert journal.read_text().count('"finished"') == 2 + 1  # biases of no layer, of one; its only input channel
+    report = json.loads(adapt(model, data, tmp_path / "out", *tried, "--sram", 9000, "--json"))
+    assert report["exact"]
+    assert report["sram_bytes"]["arena"] + 2048 <= 9000
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def damaged(blob):
+    """The file, whose first byte is another from now on."""
+    blob.write_bytes(b"x" + blob.read_bytes()[1:])
+    return blob
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,8 @@ CASES = {
     "no compiled folder": (["run", "."], ["manifest.json", "tinyml compile"]),
     "unwritable output": (["build", "--out", "/proc/nope/out"], ["/proc/nope/out", "--out"]),
     "a network that cannot fit": (["search", "tight.yaml"], ["sram_bytes", "more than allowed"]),
+    "a difference from nothing": (["diff", "none", "truncated.yaml"], ["none", "does not exist"]),
+    "a package of no compiled folder": (["package", ".", "--for", "arduino"], ["manifest.json", "tinyml compile"]),
     "no such plugin": (["plugins", "show", "evolutio"], ["evolutio"]),
 }
 

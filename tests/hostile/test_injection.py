@@ -16,7 +16,7 @@ from onnx import ModelProto
 
 from tests.report.test_html import REPORT  # noqa: TID251
 from tinyml_core.api.generator import CodeGenerator
-from tinyml_core.api.project_writer import ProjectWriter
+from tinyml_core.api.project_writer import CompiledNetwork, ProjectWriter
 from tinyml_core.cli import tinyml
 from tinyml_core.cli.output import plain
 from tinyml_core.config import read_project
@@ -109,8 +109,12 @@ def _sinks(platform, tmp_path, payload, fields):
     program = plan(graph, profile, lambda node: generator.candidates(node, graph, profile))
     code = generator.generate(program, "model")
     written = dict(code.files)
+    network = CompiledNetwork(
+        graph.name, "model", profile, program.region, 2048, program.arena_bytes, program.arena_alignment, code
+    )
     for name in platform.names(ProjectWriter):
-        written |= platform.create(ProjectWriter, name).write(code, program, 2048)
+        writer = platform.create(ProjectWriter, name)
+        written |= writer.write(network) if writer.beside else {}  # the others: tests/projects/test_writers.py
     runner = CliRunner()
     shown = runner.invoke(tinyml, ["inspect", str(path)])
     told = runner.invoke(tinyml, ["inspect", str(path), "--json"])

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fake_quantised import Descent, everything
 from tinyml_core.arithmetic.executor import execute
 from tinyml_core.graph import DType, GraphBuilder, Quantization
 from tinyml_core.graph.operators import Conv2D, DepthwiseConv2D
 from tinyml_core.platform import Platform
+from tinyml_core.testing.descent import Descent, everything
 from tinyml_core.training import build_step
 
 MODEL = Path(__file__).resolve().parents[3] / "shared" / "models" / "mcunet_5fps.qdq.onnx"

@@ -7,7 +7,6 @@ import re
 import numpy as np
 import pytest
 
-from fake_quantised import Descent, everything, random_network
 from tinyml_core.api.optimizer import TrainingOptimizer
 from tinyml_core.api.update_selector import LayerUpdate, UpdateScheme
 from tinyml_core.arithmetic.executor import execute
@@ -17,6 +16,8 @@ from tinyml_core.graph.verify import verify
 from tinyml_core.pipeline.compilation import CompileOptions
 from tinyml_core.pipeline.training import Lessons, compile_step, difference, falling, simulate, train_on_device
 from tinyml_core.platform import Platform
+from tinyml_core.testing.descent import Descent, everything
+from tinyml_core.testing.random_learners import random_network
 from tinyml_core.training import FloatHead, Simulation, build_step
 from tinyml_core.training.dividing import divided
 

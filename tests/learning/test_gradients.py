@@ -7,32 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fake_quantised import Descent, everything, gradients_by_autograd, random_network
 from tinyml_core.api.update_selector import UpdateSelector
-from tinyml_core.arithmetic.executor import execute
 from tinyml_core.platform import Platform
+from tinyml_core.testing.descent import Descent, everything
+from tinyml_core.testing.random_learners import random_network
 from tinyml_core.training import FloatHead, build_step
 from tinyml_core.training.autodiff import Backward
+from tinyml_plugins.training.twin.gradient_errors import gradient_errors
 
 MODELS = Path(__file__).parents[3] / "shared" / "models"
 
 LARGEST_ERROR = 1e-5
 """Relative, of a whole tensor: the Euclidean norm of what differs by that of the gradient."""
-
-
-def compared(step, sample, target, loss):
-    """The relative error of each parameter's gradient, and both losses."""
-    sample_name = step.evaluation.inputs[0]
-    values = {sample_name: sample} | {each.name: each.initial for each in step.variables}
-    expected_loss, expected = gradients_by_autograd(step.evaluation, values, target, loss)
-    given = {**values, "target": target.reshape(1, -1), "rate": np.zeros(1, np.float32), "seed": np.zeros(1, np.int32)}
-    found = execute(step.graph, given, keep=list(step.gradients.values()))
-    errors = {}
-    for name, handle in step.gradients.items():
-        gradient = found[handle].astype(np.float64)
-        norm, distance = np.linalg.norm(expected[name]), np.linalg.norm(gradient - expected[name])
-        errors[name] = distance / norm if norm else (0.0 if distance == 0 else np.inf)
-    return errors, (float(found["loss"][0]), expected_loss), found
 
 
 def target_for(loss, classes, rng):
@@ -49,10 +35,10 @@ def test_random_networks(seed):
     step = build_step(graph, everything(graph), Descent(), loss, head)
     classes = step.evaluation.tensors["logits"].shape[1]
     sample = rng.integers(-128, 128, graph.tensors["image"].shape).astype(np.int8)
-    errors, (found, expected), _ = compared(step, sample, target_for(loss, classes, rng), loss)
-    assert found == pytest.approx(expected, rel=1e-5)
-    assert len(errors) == 2 * len(everything(graph).layers)
-    assert max(errors.values()) <= LARGEST_ERROR, errors
+    found = gradient_errors(step, sample, target_for(loss, classes, rng), loss)
+    assert found.loss == pytest.approx(found.expected_loss, rel=1e-5)
+    assert len(found.relative) == 2 * len(everything(graph).layers)
+    assert found.relative[found.worst] <= LARGEST_ERROR, found.worst
 
 
 def test_a_dropped_skip_gradient_is_found(monkeypatch):
@@ -67,8 +53,8 @@ def test_a_dropped_skip_gradient_is_found(monkeypatch):
     whole = build_step(graph, everything(graph), Descent())
     monkeypatch.setattr(Backward, "give", replaced)
     dropped = build_step(graph, everything(graph), Descent())
-    assert max(compared(whole, sample, target, "cross-entropy")[0].values()) <= LARGEST_ERROR
-    assert max(compared(dropped, sample, target, "cross-entropy")[0].values()) > 0.01
+    assert max(gradient_errors(whole, sample, target).relative.values()) <= LARGEST_ERROR
+    assert max(gradient_errors(dropped, sample, target).relative.values()) > 0.01
 
 
 @pytest.mark.parametrize("scheme", ["49kb", pytest.param("full", marks=pytest.mark.slow)])
@@ -85,6 +71,6 @@ def test_real_networks(name, scheme):
     rng = np.random.default_rng(3)
     coarse = rng.normal(0, 60, (1, 16, 16, 3)).repeat(8, axis=1).repeat(8, axis=2)
     sample = np.clip(coarse + rng.normal(0, 10, (1, 128, 128, 3)), -128, 127).astype(np.int8)
-    errors, (found, expected), _ = compared(step, sample, np.eye(10, dtype=np.float32)[3], "cross-entropy")
-    assert found == pytest.approx(expected, rel=1e-5)
-    assert max(errors.values()) <= LARGEST_ERROR, errors
+    found = gradient_errors(step, sample, np.eye(10, dtype=np.float32)[3])
+    assert found.loss == pytest.approx(found.expected_loss, rel=1e-5)
+    assert found.relative[found.worst] <= LARGEST_ERROR, found.worst

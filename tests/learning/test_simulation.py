@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fake_quantised import Descent, everything, random_network, residual_network
 from tinyml_core.api.optimizer import DEAD_SCALE, TrainingOptimizer
 from tinyml_core.api.update_selector import LayerUpdate, UpdateScheme
 from tinyml_core.errors import InputError
 from tinyml_core.graph import DType, GraphBuilder, Quantization
 from tinyml_core.graph import operators as ops
 from tinyml_core.platform import Platform
+from tinyml_core.testing.descent import Descent, everything
+from tinyml_core.testing.random_learners import random_network, residual_network
 from tinyml_core.training import FloatHead, Simulation, build_step
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fake_quantised import Descent, everything, random_network
 from tinyml_core.api.update_selector import LayerUpdate, UpdateScheme
 from tinyml_core.arithmetic.executor import execute
 from tinyml_core.errors import InputError, UnsupportedError
@@ -13,6 +12,8 @@ from tinyml_core.graph import DType, GraphBuilder, Quantization
 from tinyml_core.graph import operators as ops
 from tinyml_core.graph.operators import Gather, SaturationMask
 from tinyml_core.graph.serialise import digest, load, save
+from tinyml_core.testing.descent import Descent, everything
+from tinyml_core.testing.random_learners import random_network
 from tinyml_core.training import FloatHead, build_step
 from tinyml_core.training.scheme import CHANNEL_AXES
 

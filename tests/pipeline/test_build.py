@@ -7,6 +7,7 @@ import pytest
 from tinyml_core import Platform
 from tinyml_core.config import Project
 from tinyml_core.events import StageFinished
+from tinyml_core.pipeline.quantisation_error import read_quantisation_errors
 
 SMALL = Project.model_validate(
     {
@@ -75,6 +76,15 @@ def test_stages_are_told_as_they_end(builds):
 
 def test_the_html_report_loads_nothing(builds):
     page = (builds[0][0].folder / "report.html").read_text()
-    assert "<script" not in page
+    assert page.count("<script") == 1  # its own
     assert "http" not in page.replace("http-equiv", "")
     assert "Bit-exact" in page
+
+
+def test_curves_and_quantisation_errors_are_kept_for_the_report(builds):
+    built = builds[0][0]
+    (curve,) = built.report["curves"]
+    assert [point["step"] for point in curve["points"]] == list(range(1, 61))
+    assert curve["points"][-1]["loss"] < curve["points"][0]["loss"]
+    errors = read_quantisation_errors(built.folder)
+    assert len(errors.tensors) == len(built.report["layers"])

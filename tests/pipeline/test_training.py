@@ -1,24 +1,34 @@
 """Training steps on the emulated core: the same bits as the simulation, and a difference is seen."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tinyml_core.api.optimizer import TrainingOptimizer
 from tinyml_core.api.update_selector import UpdateSelector
-from tinyml_core.errors import InputError, UnsupportedError
+from tinyml_core.errors import InputError
 from tinyml_core.npz import read_npz, write_npz
 from tinyml_core.pipeline.compilation import CompileOptions, compile_into
 from tinyml_core.pipeline.manifest import read_manifest
-from tinyml_core.pipeline.training import Lessons, compile_step, difference, falling, simulate, train_on_device
+from tinyml_core.pipeline.training import (
+    Lessons,
+    compile_step,
+    difference,
+    falling,
+    interface_of,
+    simulate,
+    train_on_device,
+)
 from tinyml_core.training import FloatHead, Simulation, build_step
 
-STEPS = 4
+STEPS, HEAD, OPTIONS = 4, FloatHead(4), CompileOptions(objective="sram")
 
 
-def learning(platform, network, optimizer="qas", samples=1):
+def learning(platform, network, optimizer="qas", head=HEAD):
     scheme = platform.create(UpdateSelector, "last-k", {"layers": 2}).select(network)
     rule = platform.create(TrainingOptimizer, optimizer)
-    return build_step(network, scheme, rule, head=FloatHead(4), samples=samples)
+    return build_step(network, scheme, rule, head=head)
 
 
 @pytest.fixture
@@ -31,7 +41,7 @@ def lessons():
 @pytest.mark.parametrize("optimizer", ["qas", "momentum"])
 def test_device_and_simulation_agree_to_the_bit(platform, network, tmp_path, lessons, optimizer):
     step = learning(platform, network, optimizer)
-    compile_step(tmp_path, step, platform.target("stm32f746"), CompileOptions(objective="sram"), platform)
+    compile_step(tmp_path, step, platform.target("stm32f746"), OPTIONS, platform)
     simulation = Simulation(step)
     outcomes = simulate(simulation, lessons)
     execution = train_on_device(tmp_path, step, lessons, platform)
@@ -49,23 +59,17 @@ def test_device_and_simulation_agree_to_the_bit(platform, network, tmp_path, les
     assert difference(train_on_device(tmp_path, step, lessons, platform), outcomes, simulation) > 0
 
 
-def test_several_samples_to_a_step_are_refused(platform, network, tmp_path):
-    with pytest.raises(UnsupportedError, match="2 samples to a step are simulated only"):
-        compile_step(
-            tmp_path, learning(platform, network, samples=2), platform.target("stm32f746"), CompileOptions(), platform
-        )
-
-
 def test_first_values_must_suit(platform, network, tmp_path):
-    graph, profile = learning(platform, network).graph, platform.target("stm32f746")
+    step, profile = learning(platform, network), platform.target("stm32f746")
+    graph, without = step.graph, CompileOptions(step=replace(interface_of(step), initial={}))
     with pytest.raises(InputError, match="needs a first value of type int8"):
-        compile_into(tmp_path, graph, profile, CompileOptions(state={}), platform)
+        compile_into(tmp_path, graph, profile, without, platform)
     with pytest.raises(InputError, match="has state, so it is compiled as it is"):
         compile_into(tmp_path, graph, profile, CompileOptions(calibration={}), platform)
 
 
 def test_without_first_values_state_begins_at_zero(platform, network, tmp_path, lessons):
-    step = learning(platform, network)
+    step = learning(platform, network, head=None)  # the network's own, whose weights stay constants
     platform.compile(step.graph, "stm32f746", tmp_path / "out")
     assert not any(array.any() for array in read_npz(tmp_path / "out" / "state.npz").values())
     assert train_on_device(tmp_path / "out", step, lessons.first(1), platform).exact

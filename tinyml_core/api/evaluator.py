@@ -17,6 +17,8 @@ class Evaluation:
 
     accuracy: float
     graph: Graph | None = None
+    losses: tuple[float, ...] = ()
+    """Of every step of its training, in order; empty where there was none."""
 
 
 @runtime_checkable

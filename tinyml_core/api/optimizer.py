@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 from tinyml_core.graph.builder import GraphBuilder
-from tinyml_core.graph.tensor import DType
+from tinyml_core.graph.tensor import DType, Quantization
 
 DEAD_SCALE = 1e-7
 """Weight scales below this belong to channels that always hold one value; their gradients mean nothing."""
@@ -53,6 +53,11 @@ class State:
     def bytes(self) -> int:
         """Bytes in SRAM."""
         return math.prod(self.shape) * self.dtype.size
+
+    @property
+    def quantization(self) -> Quantization | None:
+        """The variable's: integers of 8 or 16 bits have scale 1 and zero point 0, other types none."""
+        return Quantization.per_tensor(1.0) if self.dtype in (DType.INT8, DType.UINT8, DType.INT16) else None
 
 
 @runtime_checkable

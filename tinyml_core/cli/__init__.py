@@ -24,6 +24,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "tune": ("tinyml_core.cli.tune", "Measure the kernels that each layer of a network could use."),
     "run": ("tinyml_core.cli.run", "Execute a compiled network on the emulated core and compare."),
     "adapt": ("tinyml_core.cli.adapt", "Let a network learn on the microcontroller, and prove a step of it."),
+    "package": ("tinyml_core.cli.package", "Put a compiled network into a project for Arduino, Zephyr and others."),
+    "diff": ("tinyml_core.cli.diff", "Compare what two builds of a network need."),
+    "report": ("tinyml_core.cli.report", "Write a page about builds: memory, costs, errors, whether it fits."),
     "space": ("tinyml_core.cli.space", "Choose the size of the networks to search from what fits."),
     "search": ("tinyml_core.cli.search", "Search for the best network within a microcontroller's limits."),
     "inspect": ("tinyml_core.cli.inspect", "Show the layers of a network, what they cost and what is refused."),
@@ -33,7 +36,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "targets": ("tinyml_core.cli.targets", "List the microcontrollers that are known."),
     "show": ("tinyml_core.cli.show", "Show a component and its options."),
     "schema": ("tinyml_core.cli.schema", "Print the JSON Schema of a project file."),
-    "plugins": ("tinyml_core.cli.plugins", "List plugins, what they bring and why one does not load."),
+    "doctor": ("tinyml_core.cli.doctor", "Check compilers, emulators, caches, plugins and packages."),
+    "plugins": ("tinyml_core.cli.plugins_author", "List, start and check plugins, and say why one does not load."),
 }
 """Name of each command, the module that holds it as ``command``, and its line in ``tinyml --help``."""
 

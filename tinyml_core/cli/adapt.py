@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
+from tinyml_core.cli.figure_tables import cost_table
 from tinyml_core.cli.options import Session, shared_options
 from tinyml_core.cli.output import Table
 from tinyml_core.cli.progress import progress
-from tinyml_core.cli.report import cost_table
 from tinyml_core.config import read_adapt_components
 from tinyml_core.errors import InputError
 from tinyml_core.pipeline.adaptation import AdaptOptions
@@ -37,6 +37,8 @@ from tinyml_core.training.losses import LOSSES
               help="First learning rate; it falls to 0 along half a cosine.")  # fmt: skip
 @click.option("--device-steps", type=click.IntRange(1), default=3, show_default=True, metavar="STEPS",
               help="First steps that the emulated core carries out too.")  # fmt: skip
+@click.option("--accumulate", type=click.IntRange(1), default=1, show_default=True, metavar="SAMPLES",
+              help="Samples whose mean gradient makes a step: more SRAM.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of new head, order and split.")
 @click.option("--objective", type=click.Choice(["latency", "sram"]), default="sram", show_default=True)
 @click.option("--sram", type=click.IntRange(1), metavar="BYTES", help="SRAM the step may use; the region's size.")
@@ -49,8 +51,8 @@ from tinyml_core.training.losses import LOSSES
 def command(
     session: Session, model: Path, data: str | None, target: str, out: Path, selector: str | None,
     optimizer: str | None, loss: str, head: int | None, epochs: int | None, steps: int | None, rate: float,
-    device_steps: int, seed: int, objective: str, sram: int | None, widest: int, toolchain: str | None, prefix: str,
-    without: tuple[str, ...],
+    device_steps: int, accumulate: int, seed: int, objective: str, sram: int | None, widest: int,
+    toolchain: str | None, prefix: str, without: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Let the int8 network MODEL learn from data, and turn the training step into C for a microcontroller.
 
@@ -69,9 +71,10 @@ def command(
         selector=chosen.selector.name, selector_options=chosen.selector.options,
         optimizer=chosen.optimizer.name, optimizer_options=chosen.optimizer.options,
         loss=loss, classes=head, epochs=epochs or 4, steps=steps, rate=rate, seed=seed, device_steps=device_steps,
-        widest=widest,
+        accumulate=accumulate, widest=widest,
         compile=CompileOptions(
             generator=chosen.generator.name, generator_options=chosen.generator.options,
+            kernels=chosen.kernels,
             toolchain=chosen.toolchain.name if chosen.toolchain else None,
             toolchain_options=chosen.toolchain.options if chosen.toolchain else {},
             objective="latency" if objective == "latency" else "sram", sram=sram, prefix=prefix, without=without,
@@ -81,7 +84,8 @@ def command(
         report = session.platform(listen=listen).adapt(model, target, out, options).report
     session.print(
         report, _scheme(report), "", cost_table(report), "", _summary(report),
-        f"\nwritten to {out}: C sources, Makefile, binary, state.npz (first values), trained.npz, report.json",
+        f"\nwritten to {out}: C sources, Makefile, binary, report.json; first values (state.npz, shipped.blob) and "
+        "last ones (trained.npz, trained.blob)",
     )  # fmt: skip
     if not report["exact"]:
         raise click.exceptions.Exit(1)
@@ -115,8 +119,10 @@ def _summary(report: Mapping[str, Any]) -> Table:
     basis = f"simulated, {data['test']} test samples"
     rows = [
         ("accuracy before", f"{accuracy['before']:.4f}", basis),
-        (f"accuracy after {report['steps']} steps", f"{accuracy['after']:.4f}", basis),
+        (f"accuracy after {report['steps']} samples", f"{accuracy['after']:.4f}", basis),
         ("SRAM is bound by", report["binding"], "exact"),
+        ("blob", f"{report['blob']['bytes']:,} B", "exact"),
+        ("flash of a reset", f"{report['blob']['shipped_bytes']:,} B more", "exact"),
     ]
     if energy:
         rows.append(

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
+from tinyml_core.cli.figure_tables import cost_table, front_table, layer_table
 from tinyml_core.cli.options import Session, shared_options
 from tinyml_core.cli.output import Table
 from tinyml_core.cli.progress import progress
-from tinyml_core.cli.report import cost_table, front_table, layer_table
 from tinyml_core.config import read_project
 
 

@@ -30,8 +30,8 @@ FLOAT_BYTES = 4
 @click.option("--sram", type=click.IntRange(1), metavar="BYTES", help="SRAM the network may use; the region's size.")
 @click.option("--region", metavar="NAME", help="Memory region of the arena; the largest SRAM.")
 @click.option("--rounding", type=click.Choice(["tflite", "single"]), help="The model's own by default.")
-@click.option("--toolchain", metavar="NAME", help="zig or gcc; the first usable one by default.")
-@click.option("--generator", metavar="NAME", help="tinyengine by default.")
+@click.option("--toolchain", metavar="NAME", help="The target's own by default, or the first usable one: zig, gcc.")
+@click.option("--generator", metavar="NAME", help="The target's own by default: tinyengine.")
 @click.option("--tuned", is_flag=True, help="Choose kernels by what `tinyml tune` measured, not by estimates.")
 @click.option("--prefix", default="model", show_default=True, metavar="NAME", help="Starts every public C name.")
 @click.option("--without", multiple=True, metavar="PASS", help="Leave out a pass of `tinyml passes`; repeatable.")
@@ -57,6 +57,7 @@ def command(
         raise InputError("a quantiser is chosen, but no samples", remedy="name them with --calibration X.npz")
     options = CompileOptions(
         generator=chosen.generator.name, generator_options=chosen.generator.options,
+        kernels=chosen.kernels,
         toolchain=chosen.toolchain.name if chosen.toolchain else None,
         toolchain_options=chosen.toolchain.options if chosen.toolchain else {},
         quantizer=chosen.quantizer.name, quantizer_options=chosen.quantizer.options,

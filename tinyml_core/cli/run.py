@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from tinyml_core.cli.figure_tables import cost_table, layer_table
 from tinyml_core.cli.options import Session, shared_options
 from tinyml_core.cli.progress import progress
-from tinyml_core.cli.report import cost_table, layer_table
 from tinyml_core.npz import read_npz, write_npz
 
 
@@ -24,14 +24,17 @@ from tinyml_core.npz import read_npz, write_npz
 @click.option("--output", type=click.Path(path_type=Path), metavar="Y.npz", help="Write the outputs there.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the random sample.")
 @click.option("--runner", metavar="NAME", help="What executes the binary, such as qemu; unicorn by default.")
+@click.option("--trained", type=click.Path(path_type=Path), metavar="BLOB",
+              help="Begin from what a board learnt; for folders of `tinyml adapt`.")  # fmt: skip
 @shared_options()
 def command(
-    session: Session, folder: Path, source: Path | None, output: Path | None, seed: int, runner: str | None
-) -> None:
+    session: Session, folder: Path, source: Path | None, output: Path | None, seed: int, runner: str | None,
+    trained: Path | None,
+) -> None:  # fmt: skip
     """Execute the network in FOLDER on its emulated core and compare every output with the reference."""
     inputs = read_npz(source) if source else None
     with progress() as listen:
-        execution = session.platform(listen=listen).run(folder, inputs, seed=seed, runner=runner)
+        execution = session.platform(listen=listen).run(folder, inputs, seed=seed, runner=runner, trained=trained)
     if output:
         write_npz(output, {**execution.outputs, **execution.state})
     report = execution.report()

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
+from tinyml_core.cli.figure_tables import front_table
 from tinyml_core.cli.options import Session, shared_options
 from tinyml_core.cli.output import Table
 from tinyml_core.cli.progress import progress
-from tinyml_core.cli.report import front_table
 from tinyml_core.config import read_project
 
 

@@ -10,7 +10,7 @@ import click
 from tinyml_core.cli.options import Session, shared_options
 from tinyml_core.cli.output import Table
 from tinyml_core.errors import TinyMLError
-from tinyml_core.hardware.profile import HardwareProfile
+from tinyml_core.hardware.profile import HardwareProfile, Tools
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +63,8 @@ def _one(session: Session, profile: HardwareProfile) -> None:
         figures.append(("power", f"{power:g} mW/MHz", profile.sources.get("milliwatts_per_megahertz", "")))
     if factor is not None:
         figures.append(("board factor", f"{factor.value:g} on {factor.board}", factor.source))
+    if profile.tools != Tools():
+        figures.append(("tools", " ".join(_tools(profile)), "the profile"))
     regions = [(r.name, r.kind, f"{r.origin:#010x}", f"{r.size:,}") for r in profile.regions]
     session.print(
         _report(profile),
@@ -71,6 +73,13 @@ def _one(session: Session, profile: HardwareProfile) -> None:
         Table(("region", "kind", "origin", "bytes"), regions),
         f"regions from: {profile.sources.get('regions', 'no source given')}",
     )
+
+
+def _tools(profile: HardwareProfile) -> list[str]:
+    """The components that the profile names, without the platform's own."""
+    tools, own = profile.tools, Tools()
+    named = [(tools.generator, own.generator), (tools.toolchain, own.toolchain), (tools.runner, own.runner)]
+    return [*(name for name, usual in named if name and name != usual), *tools.kernels]
 
 
 def _report(profile: HardwareProfile) -> dict[str, Any]:
@@ -89,5 +98,11 @@ def _report(profile: HardwareProfile) -> dict[str, Any]:
         if factor is None
         else {"value": factor.value, "board": factor.board, "source": factor.source},
         "milliwatts_per_megahertz": profile.milliwatts_per_megahertz,
+        "tools": {
+            "generator": profile.tools.generator,
+            "kernels": list(profile.tools.kernels),
+            "toolchain": profile.tools.toolchain,
+            "runner": profile.tools.runner,
+        },
         "sources": dict(profile.sources),
     }

@@ -19,8 +19,8 @@ from tinyml_core.pipeline.tuning import TunedLayer, Variant
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--target", required=True, help="A microcontroller of `tinyml targets`, or a profile's YAML file.")
 @click.option("--rounding", type=click.Choice(["tflite", "single"]), help="The model's own by default.")
-@click.option("--toolchain", metavar="NAME", help="zig or gcc; the first usable one by default.")
-@click.option("--generator", metavar="NAME", help="tinyengine by default.")
+@click.option("--toolchain", metavar="NAME", help="The target's own by default, or the first usable one: zig, gcc.")
+@click.option("--generator", metavar="NAME", help="The target's own by default: tinyengine.")
 @shared_options(overrides=True)
 def command(
     session: Session, model: Path, target: str, rounding: str | None, toolchain: str | None, generator: str | None
@@ -32,6 +32,7 @@ def command(
     chosen = read_components(session.with_options_of(generator=generator, toolchain=toolchain))
     options = CompileOptions(
         generator=chosen.generator.name, generator_options=chosen.generator.options,
+        kernels=chosen.kernels,
         toolchain=chosen.toolchain.name if chosen.toolchain else None,
         toolchain_options=chosen.toolchain.options if chosen.toolchain else {},
         rounding=Rounding(rounding) if rounding else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,20 +14,27 @@ import tinyml_core
 from tinyml_core.api.dataset import Dataset, DatasetSource, Split
 from tinyml_core.api.optimizer import TrainingOptimizer
 from tinyml_core.api.resolution import suited
-from tinyml_core.api.update_selector import UpdateScheme, UpdateSelector
+from tinyml_core.api.update_selector import LearningTask, UpdateScheme, UpdateSelector
 from tinyml_core.arithmetic.quantised import quantise_array
 from tinyml_core.errors import InputError
 from tinyml_core.graph.graph import Graph
+from tinyml_core.graph.serialise import digest as network_digest
 from tinyml_core.graph.tensor import DType
 from tinyml_core.npz import write_npz
 from tinyml_core.pipeline import figures
-from tinyml_core.pipeline.building import REPORT_FILE, Built
-from tinyml_core.pipeline.compilation import CompileOptions, choose_toolchain
+from tinyml_core.pipeline.build_report import REPORT_FILE
+from tinyml_core.pipeline.building import Built
+from tinyml_core.pipeline.compilation import Compiled, CompileOptions, choose_toolchain
+from tinyml_core.pipeline.curves import curve
 from tinyml_core.pipeline.passes import apply_passes
 from tinyml_core.pipeline.samples import Array, samples_for
+from tinyml_core.pipeline.search_journal import BuildJournals, digest
 from tinyml_core.pipeline.stages import Stage, Stages
 from tinyml_core.pipeline.staging import staged
+from tinyml_core.pipeline.step_budget import PlannedSteps
 from tinyml_core.pipeline.training import Lessons, compile_step, difference, falling, simulate, train_on_device
+from tinyml_core.search.journal import fingerprint
+from tinyml_core.training.blob import layout_of, write_blob
 from tinyml_core.training.dividing import WIDEST
 from tinyml_core.training.head import FloatHead
 from tinyml_core.training.simulation import Simulation
@@ -39,6 +46,8 @@ if TYPE_CHECKING:
 
 TRAINED_FILE = "trained.npz"
 """The variables after the whole training, on the host."""
+SHIPPED_BLOB, TRAINED_BLOB = "shipped.blob", "trained.blob"
+"""The tensors before and after it as a board keeps them, see :mod:`tinyml_core.training.blob`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +71,8 @@ class AdaptOptions:
     """Learning rate of the first step; it falls to 0 along half a cosine."""
     seed: int = 0
     """Of the new head, the order of the samples and the split of the data."""
+    accumulate: int = 1
+    """Samples to a step, whose mean gradient updates what learns; sums of gradients take SRAM."""
     device_steps: int = 3
     """The first steps, that are carried out on the emulated core too."""
     widest: int = WIDEST
@@ -75,41 +86,54 @@ def adapt_network(
     """Choose what learns, compile the step, compare its first steps with the simulation, then train on the host.
 
     ``out`` appears whole or not at all: what :func:`~tinyml_core.pipeline.compilation.compile_graph` writes, the first
-    values of the variables (``state.npz``), the last ones (``trained.npz``) and ``report.json``.
+    values of the variables (``state.npz``), the last ones (``trained.npz``), both as blobs, and ``report.json``.
 
     Raises:
         InputError: network, data and options do not suit each other.
         TinyMLError: the first step that cannot be done, by name.
     """
-    choose_toolchain(platform, options.compile.toolchain, options.compile.toolchain_options)
+    choose_toolchain(platform, options.compile.toolchain or profile.tools.toolchain, options.compile.toolchain_options)
     optimizer = platform.create(TrainingOptimizer, options.optimizer, options.optimizer_options, "optimizer.options")
     selector = platform.create(UpdateSelector, options.selector, options.selector_options, "selector.options")
-    stages = Stages(platform.emit)
+    stages, journals = Stages(platform.emit), BuildJournals(out, platform)
     with staged(out) as folder:
         with stages.stage("data") as stage:
             source = platform.create(DatasetSource, options.dataset, options.dataset_options, "data.options")
             network = _rounded(apply_passes(network, platform, options.compile.without), options.compile)
-            data = suited(source.load(options.seed), network)
+            data = _arranged(suited(source.load(options.seed), network), network)
             test = _inputs(network, data.test)
             stage.result = f"{len(data.train)} training, {len(data.test)} test samples, {len(data.classes)} classes"
         with stages.stage("scheme") as stage:
-            scheme = selector.select(network, options.compile.sram, data)
             head = FloatHead(options.classes, options.seed) if options.classes else None
-            step = build_step(network, scheme, optimizer, options.loss, head, widest=options.widest)
+
+            def build(scheme: UpdateScheme) -> TrainingStep:
+                return build_step(
+                    network, scheme, optimizer, options.loss, head, options.accumulate, widest=options.widest
+                )
+
+            made = f"gradients in parts of {options.widest} bytes, {options.accumulate} samples to a step"
+            budget = PlannedSteps(build, made, profile, options.compile, platform) if options.compile.sram else None
+            with journals.keep("scheme", _identity(network, data, profile, options)) as journal:
+                scheme = selector.select(network, LearningTask(
+                    data=data, sram=budget, classes=options.classes, optimizer=options.optimizer,
+                    optimizer_options=options.optimizer_options, loss=options.loss, seed=options.seed,
+                    platform=platform, journal=journal, hear=stage.advance,
+                ))  # fmt: skip
+            step = build(scheme)
             lessons = _lessons(step, network, data, options)
             stage.result = f"{len(step.learnt)} tensors learn"
         with stages.stage("compile") as stage:
             compiled = compile_step(folder, step, profile, options.compile, platform)
             stage.result = compiled.manifest.compiler
-        simulation = Simulation(step)
+        simulation, layout = Simulation(step), layout_of(step)
         with stages.stage("before", len(test)) as stage:
             before = _accuracy(simulation, test, data.test, stage)
-        count = min(options.device_steps, len(lessons))
+        count = min(options.device_steps * options.accumulate, len(lessons))
         with stages.stage("device", count) as stage:
             execution = train_on_device(folder, step, lessons.first(count), platform, stage.advance)
             outcomes = simulate(simulation, lessons.first(count))
             differing = max(execution.differing_bytes, difference(execution, outcomes, simulation))
-            stage.result = f"{count} steps, " + ("bit-exact" if not differing else f"{differing} bytes differ")
+            stage.result = f"{count} samples, " + ("bit-exact" if not differing else f"{differing} bytes differ")
         with stages.stage("train", len(lessons) - count) as stage:
             outcomes += simulate(simulation, lessons, count, stage.advance)
             stage.result = f"loss {outcomes[0].loss:.4f} to {outcomes[-1].loss:.4f}"
@@ -121,16 +145,22 @@ def adapt_network(
                      "classes": len(data.classes)},
             "selector": options.selector, "scheme": _described(scheme, network), "head": options.classes,
             "optimizer": options.optimizer, "loss": options.loss, "rate": options.rate, "steps": len(lessons),
+            "accumulate": options.accumulate,
             "learnt": {"tensors": len(step.learnt), "numbers": sum(each.initial.size for each in step.learnt),
                        "bytes": sum(each.initial.nbytes for each in step.variables)},
+            "blob": {"bytes": layout.size, "shipped_bytes": _shipped_bytes(compiled)},
             "accuracy": {"before": before, "after": after},
+            "curves": curve("loss of the training on the device", [outcome.loss for outcome in outcomes]),
             **execution.report(), "exact": differing == 0, "differing_bytes": differing,
             "binding": compiled.manifest.memory.binding_tensor(),
             "microjoules": figures.microjoules(execution.measurement.cycles, profile),
             "out": str(out), "stages": stages.report(),
         }  # fmt: skip
         write_npz(folder / TRAINED_FILE, simulation.variables)
+        (folder / SHIPPED_BLOB).write_bytes(write_blob(layout, {each.name: each.initial for each in step.variables}))
+        (folder / TRAINED_BLOB).write_bytes(write_blob(layout, simulation.variables, sequence=2))
         (folder / REPORT_FILE).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    journals.remove()
     return Built(out, report)
 
 
@@ -138,18 +168,44 @@ def _rounded(network: Graph, options: CompileOptions) -> Graph:
     return network if options.rounding is None else replace(network, rounding=options.rounding)
 
 
-def _inputs(network: Graph, split: Split) -> Array:
-    """Samples [n, *shape of the network's input] in its type, from the device's layout or the source's."""
+def _arranged(data: Dataset, network: Graph) -> Dataset:
+    """``data`` in the device's layout, given in that or in the source's.
+
+    Raises:
+        InputError: the network has several inputs, or the samples have another shape than its own.
+    """
     if len(network.inputs) != 1:
         raise InputError(f"has {len(network.inputs)} inputs; one can be adapted", place=f"network {network.name!r}")
-    tensor, x = network.tensors[network.inputs[0]], split.x
-    if x.shape[1:] == tensor.shape[1:]:
-        x = x.reshape(len(x), *tensor.shape)
-    else:
-        x = samples_for(network, {tensor.name: x})[tensor.name]
-    if tensor.dtype is DType.FLOAT32:
-        return x
-    return quantise_array(x.astype(np.float32), tensor)
+    tensor = network.tensors[network.inputs[0]]
+
+    def arranged(split: Split) -> Split:
+        if split.x.shape[1:] == tensor.shape[1:]:
+            return split
+        x = samples_for(network, {tensor.name: split.x})[tensor.name]
+        return replace(split, x=x.reshape(len(x), *tensor.shape[1:]))
+
+    return replace(data, train=arranged(data.train), validation=arranged(data.validation), test=arranged(data.test))
+
+
+def _inputs(network: Graph, split: Split) -> Array:
+    """Samples [n, *shape of the network's input] in its type."""
+    tensor = network.tensors[network.inputs[0]]
+    x = split.x.reshape(len(split.x), *tensor.shape)
+    return x if tensor.dtype is DType.FLOAT32 else quantise_array(x.astype(np.float32), tensor)
+
+
+def _identity(network: Graph, data: Dataset, profile: HardwareProfile, options: AdaptOptions) -> str:
+    """Equal for adaptations in which a selector finds the same; another budget makes no other journal."""
+    compiling = replace(options.compile, sram=None, calibration=None, step=None)
+    return fingerprint(
+        {
+            "network": network_digest(network), "samples": digest(data), "target": asdict(profile),
+            "selector": [options.selector, dict(options.selector_options)],
+            "optimizer": [options.optimizer, dict(options.optimizer_options)],
+            "step": [options.loss, options.classes, options.seed, options.widest, options.accumulate],
+            "compile": asdict(compiling),
+        }
+    )  # fmt: skip
 
 
 def _lessons(step: TrainingStep, network: Graph, data: Dataset, options: AdaptOptions) -> Lessons:
@@ -179,6 +235,11 @@ def _accuracy(simulation: Simulation, samples: Array, split: Split, stage: Stage
         stage.advance()
     stage.result = f"accuracy {right / len(split):.4f} on {len(split)} samples"
     return right / len(split)
+
+
+def _shipped_bytes(compiled: Compiled) -> int:
+    assert compiled.manifest.learning is not None
+    return compiled.manifest.learning.shipped_bytes
 
 
 def _described(scheme: UpdateScheme, network: Graph) -> list[dict[str, Any]]:

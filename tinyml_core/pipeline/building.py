@@ -20,9 +20,13 @@ from tinyml_core.config import CompileSection, Project
 from tinyml_core.errors import UnsupportedError
 from tinyml_core.graph.graph import Graph, Rounding
 from tinyml_core.pipeline.accuracy import predictions, share_correct
+from tinyml_core.pipeline.build_description import ReportOptions, describe_folder
+from tinyml_core.pipeline.build_report import REPORT_FILE
 from tinyml_core.pipeline.compilation import CompileOptions, choose_toolchain, compile_into
+from tinyml_core.pipeline.curves import curve
 from tinyml_core.pipeline.execution import run_folder
 from tinyml_core.pipeline.passes import apply_passes
+from tinyml_core.pipeline.quantisation_error import quantisation_errors
 from tinyml_core.pipeline.search_journal import BuildJournals, search_fingerprint
 from tinyml_core.pipeline.searching import check_choices, pose, prepare_evaluator, run_search, search_report
 from tinyml_core.pipeline.stages import Stages
@@ -30,9 +34,6 @@ from tinyml_core.pipeline.staging import staged
 
 if TYPE_CHECKING:
     from tinyml_core.platform import Platform
-
-
-REPORT_FILE = "report.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +54,8 @@ def build_project(project: Project, out: Path, platform: Platform) -> Built:
         TinyMLError: the first step that cannot be done, by name.
     """
     profile = platform.target(project.target)
-    choose_toolchain(platform, *_toolchain(project.compile))
+    toolchain, toolchain_options = _toolchain(project.compile)
+    choose_toolchain(platform, toolchain or profile.tools.toolchain, toolchain_options)
     reporters = [platform.create(Reporter, one.name, one.options, "reporters.options") for one in project.reporters]
     trainer = platform.create(Evaluator, project.training.name, project.training.options, "training.options")
     quantizer = platform.create(Quantizer, project.quantizer.name, project.quantizer.options, "quantizer.options")
@@ -65,7 +67,7 @@ def build_project(project: Project, out: Path, platform: Platform) -> Built:
             data = source.load(project.seed)
             stage.result = _describe(data)
         problem = pose(project, data, profile, platform)
-        prepare_evaluator(project, problem, data, platform, stages)
+        curves = prepare_evaluator(project, problem, data, platform, stages)
         with stages.stage("search", chosen.evaluations) as stage:
             with journals.keep("search", search_fingerprint(project, chosen.strategy, problem.samples)) as journal:
                 found = run_search(
@@ -91,6 +93,7 @@ def build_project(project: Project, out: Path, platform: Platform) -> Built:
                     f"evaluator {project.training.name!r} judges networks but does not train them",
                     place="training", remedy="choose one that trains, such as 'training'",
                 )  # fmt: skip
+            curves += curve("loss of the network's training", evaluation.losses)
             stage.result = f"validation accuracy {evaluation.accuracy:.4f}"
         with stages.stage("quantise") as stage:
             trained = apply_passes(evaluation.graph, platform, project.compile.without)
@@ -100,13 +103,13 @@ def build_project(project: Project, out: Path, platform: Platform) -> Built:
             compiled = compile_into(folder, integer, profile, compile_options(project.compile), platform)
             stage.result = compiled.manifest.compiler
         with stages.stage("verify", 3 * len(data.test)) as stage:
+            images = {integer.inputs[0]: _batch(data.test, integer)}
+            quantisation_errors(trained, compiled.program.graph, images).write(folder)
             accuracy = {
                 "float": share_correct(predictions(trained, data.test, stage.advance), data.test),
                 "int8": share_correct(predictions(integer, data.test, stage.advance), data.test),
             }
-            execution = run_folder(
-                folder, {integer.inputs[0]: _batch(data.test, integer)}, platform, advance=stage.advance
-            )
+            execution = run_folder(folder, images, platform, advance=stage.advance)
             (outputs,) = execution.outputs.values()
             accuracy["emulated"] = share_correct(outputs.reshape(len(data.test), -1).argmax(axis=1), data.test)
             stage.result = f"accuracy {accuracy['emulated']:.4f} on {len(data.test)} images, " + (
@@ -120,15 +123,16 @@ def build_project(project: Project, out: Path, platform: Platform) -> Built:
             "search": search_report(found, chosen.strategy.name, problem.objectives),
             "baseline": search_report(baseline, chosen.baseline.name, problem.objectives)
             if baseline and chosen.baseline else None,
-            "accuracy": accuracy, "parameters": integer.parameters,
+            "accuracy": accuracy, "parameters": integer.parameters, "curves": curves,
             **execution.report(),
             "out": str(out), "stages": stages.report(),
             "plugins": [{"name": each.name, "distribution": each.distribution, "version": each.version}
                         for each in platform.describe() if each.status == "LOADED"],
         }  # fmt: skip
         (folder / REPORT_FILE).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        described = describe_folder(folder, platform, ReportOptions(), title=str(out)) if reporters else {}
         for reporter in reporters:
-            reporter.write(report, folder)
+            reporter.write({"version": tinyml_core.__version__, "builds": [described]}, folder)
     journals.remove()
     return Built(out, report)
 
@@ -141,7 +145,8 @@ def compile_options(section: CompileSection) -> CompileOptions:
     """The options of a project's compile section."""
     name, options = _toolchain(section)
     return CompileOptions(
-        generator=section.generator.name, generator_options=section.generator.options, toolchain=name,
+        generator=section.generator.name, generator_options=section.generator.options,
+        kernels=section.kernels, toolchain=name,
         toolchain_options=options, runner=section.runner.name, objective=section.objective, sram=section.sram,
         input_mode=section.input_mode,
         rounding=Rounding(section.rounding) if section.rounding else None, region=section.region,

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import tinyml_core
-from tinyml_core.api.generator import CodeGenerator, GeneratedCode
-from tinyml_core.api.project_writer import ProjectWriter
+from tinyml_core.api.generator import CodeGenerator, GeneratedCode, StepInterface
+from tinyml_core.api.project_writer import CompiledNetwork, ProjectWriter
 from tinyml_core.api.quantizer import Quantizer
 from tinyml_core.api.toolchain import Binary, Toolchain
 from tinyml_core.errors import CapacityError, InputError, ToolchainError, UnsupportedError
@@ -21,10 +21,12 @@ from tinyml_core.graph.verify import verify
 from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_core.npz import write_npz
 from tinyml_core.pipeline.calibration import calibrated
-from tinyml_core.pipeline.manifest import Feed, Layer, Manifest, Port, Profile
+from tinyml_core.pipeline.generation import generator_for
+from tinyml_core.pipeline.manifest import Feed, Layer, Learning, Manifest, Port, Profile, Sources
 from tinyml_core.pipeline.memory_plan import MemoryPlan
 from tinyml_core.pipeline.passes import apply_passes
-from tinyml_core.pipeline.samples import Array
+from tinyml_core.pipeline.quantisation_error import quantisation_errors
+from tinyml_core.pipeline.samples import Array, samples_for
 from tinyml_core.pipeline.staging import staged
 from tinyml_core.pipeline.tuning import Tuning, tune_graph, tuned_candidates
 from tinyml_core.pipeline.tuning_cache import TuningCache, layer_key
@@ -46,12 +48,16 @@ STACK_RESERVE = 2048
 class CompileOptions:
     """How a graph becomes a program; components by (name, options)."""
 
-    generator: str = "tinyengine"
+    generator: str | None = None
+    """The target's own when None."""
     generator_options: Mapping[str, Any] = field(default_factory=dict)
+    kernels: tuple[str, ...] = ()
+    """Kernels that the generator takes beside its own and the target's."""
     toolchain: str | None = None
-    """The first usable one when None: ``zig`` before any other, then by name."""
+    """The target's own when None, or the first usable one: ``zig`` before any other, then by name."""
     toolchain_options: Mapping[str, Any] = field(default_factory=dict)
-    runner: str = "unicorn"
+    runner: str | None = None
+    """The target's own when None."""
     tuned: bool = False
     """Choose kernels by what ``tinyml tune`` measured instead of by estimates."""
     objective: Objective = "latency"
@@ -70,8 +76,9 @@ class CompileOptions:
     quantizer: str = "ptq"
     """Quantises where there is calibration."""
     quantizer_options: Mapping[str, Any] = field(default_factory=dict)
-    state: Mapping[str, Array] | None = field(default=None, compare=False)
-    """First values of what executions replace (``graph.state``), all of it; zeros when None."""
+    step: StepInterface | None = field(default=None, compare=False)
+    """What a training step offers besides, with the first values of what executions replace (``graph.state``); zeros
+    when None."""
 
 
 @dataclass(frozen=True)
@@ -107,22 +114,36 @@ def compile_into(
     folder: Path, graph: Graph, profile: HardwareProfile, options: CompileOptions, platform: Platform
 ) -> Compiled:
     """Compile into an existing empty folder; raises what :func:`compile_graph` does."""
-    name, toolchain = choose_toolchain(platform, options.toolchain, options.toolchain_options)
-    generator = platform.create(CodeGenerator, options.generator, options.generator_options, "generator.options")
-    graph = _rewritten(graph, options, platform)
+    name, toolchain = choose_toolchain(
+        platform, options.toolchain or profile.tools.toolchain, options.toolchain_options
+    )
+    generator = _generator(profile, options, platform)
+    source, graph = graph, _rewritten(graph, options, platform)
+    state = _first_state(graph, options.step)
     program = _planned(graph, profile, generator, options)
-    code = generator.generate(program, options.prefix)
+    if options.step is None:
+        code = generator.generate(program, options.prefix)
+    else:
+        code = generator.generate(program, options.prefix, options.step)
     _write(folder, code.files)
-    for writer in sorted(platform.names(ProjectWriter)):
-        _write(folder, platform.create(ProjectWriter, writer).write(code, program, STACK_RESERVE))
+    network = CompiledNetwork(
+        name=graph.name, prefix=options.prefix, profile=profile, region=program.region, stack=STACK_RESERVE,
+        arena_bytes=program.arena_bytes, arena_alignment=program.arena_alignment, code=code,
+    )  # fmt: skip
+    for writer in (platform.create(ProjectWriter, name) for name in sorted(platform.names(ProjectWriter))):
+        if writer.beside:
+            _write(folder, writer.write(network))
     save(graph, folder / GRAPH_FILE)
     if graph.state:
-        write_npz(folder / STATE_FILE, _first_state(graph, options.state))
+        write_npz(folder / STATE_FILE, state)
     sources = [folder / source for source in (*code.library, code.example)]
     binary = toolchain.build(sources, folder / BINARY_FILE, profile, region=program.region, stack=STACK_RESERVE)
     manifest = _manifest(program, code, binary, name, options)
     _check_sram(manifest, options.sram)
     manifest.write(folder)
+    if options.calibration is not None:
+        floats = apply_passes(source, platform, options.without)
+        quantisation_errors(floats, graph, samples_for(floats, options.calibration)).write(folder)
     return Compiled(folder, program, manifest)
 
 
@@ -135,17 +156,22 @@ def plan_for(graph: Graph, profile: HardwareProfile, options: CompileOptions, pl
         InputError: there is no pass of a name in ``options.without``, or the calibration does not suit the network.
         GraphError: an operator of a float network has no int8 form.
     """
-    generator = platform.create(CodeGenerator, options.generator, options.generator_options, "generator.options")
+    generator = _generator(profile, options, platform)
     return _planned(_rewritten(graph, options, platform), profile, generator, options)
 
 
 def tune(graph: Graph, profile: HardwareProfile, options: CompileOptions, platform: Platform, stages: Stages) -> Tuning:
     """Measure the layers that :func:`compile_graph` would generate; see :mod:`tinyml_core.pipeline.tuning`."""
-    toolchain = choose_toolchain(platform, options.toolchain, options.toolchain_options)
-    generator = platform.create(CodeGenerator, options.generator, options.generator_options, "generator.options")
+    toolchain = choose_toolchain(platform, options.toolchain or profile.tools.toolchain, options.toolchain_options)
+    generator = _generator(profile, options, platform)
     return tune_graph(
-        _rewritten(graph, options, platform), profile, generator, toolchain, platform, stages, runner=options.runner
-    )
+        _rewritten(graph, options, platform), profile, generator, toolchain, platform, stages,
+        runner=options.runner or profile.tools.runner,
+    )  # fmt: skip
+
+
+def _generator(profile: HardwareProfile, options: CompileOptions, platform: Platform) -> CodeGenerator:
+    return generator_for(platform, profile, options.generator, options.generator_options, options.kernels)
 
 
 def _rewritten(graph: Graph, options: CompileOptions, platform: Platform) -> Graph:
@@ -165,18 +191,18 @@ def _rewritten(graph: Graph, options: CompileOptions, platform: Platform) -> Gra
     return apply_passes(graph, platform, options.without)
 
 
-def _first_state(graph: Graph, state: Mapping[str, Array] | None) -> dict[str, Array]:
+def _first_state(graph: Graph, step: StepInterface | None) -> dict[str, Array]:
     tensors = [graph.tensors[name] for name in graph.state]
-    if state is None:
+    if step is None:
         return {tensor.name: np.zeros(tensor.shape, tensor.dtype.numpy) for tensor in tensors}
     for tensor in tensors:
-        given = state.get(tensor.name)
+        given = step.initial.get(tensor.name)
         if given is None or given.shape != tensor.shape or given.dtype != tensor.dtype.numpy:
             raise InputError(
                 f"needs a first value of type {tensor.dtype.value} and shape {list(tensor.shape)}",
                 place=f"state {tensor.name!r}",
             )
-    return {tensor.name: state[tensor.name] for tensor in tensors}
+    return {tensor.name: step.initial[tensor.name] for tensor in tensors}
 
 
 def _planned(graph: Graph, profile: HardwareProfile, generator: CodeGenerator, options: CompileOptions) -> Program:
@@ -227,11 +253,11 @@ def choose_toolchain(platform: Platform, name: str | None, options: Mapping[str,
     )
 
 
-def _write(folder: Path, files: Mapping[str, str]) -> None:
-    for name, text in files.items():
+def _write(folder: Path, files: Mapping[str, str | bytes]) -> None:
+    for name, content in files.items():
         if Path(name).name != name or (folder / name).exists():
             raise UnsupportedError(f"a generator wrote a file it must not: {name!r}")
-        (folder / name).write_text(text, encoding="utf-8")
+        (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def _check_sram(manifest: Manifest, limit: int | None) -> None:
@@ -246,7 +272,7 @@ def _check_sram(manifest: Manifest, limit: int | None) -> None:
 def _manifest(
     program: Program, code: GeneratedCode, binary: Binary, toolchain: str, options: CompileOptions
 ) -> Manifest:
-    graph = program.graph
+    graph, tools = program.graph, program.profile.tools
 
     def ports(names: tuple[str, ...]) -> tuple[Port, ...]:
         return tuple(
@@ -265,13 +291,28 @@ def _manifest(
         version=tinyml_core.__version__, network=graph.name, graph_digest=digest(graph),
         profile=Profile.of(program.profile), region=program.region, objective=program.objective,
         input_mode=options.input_mode,
-        rounding=graph.rounding.value, generator=options.generator, toolchain=toolchain, compiler=binary.compiler,
-        runner=options.runner, prefix=options.prefix, invoke=code.invoke, arena_symbol=code.arena,
+        rounding=graph.rounding.value, generator=options.generator or tools.generator, toolchain=toolchain,
+        compiler=binary.compiler, runner=options.runner or tools.runner, prefix=options.prefix, invoke=code.invoke,
+        arena_symbol=code.arena,
         feed=Feed(**asdict(code.feed)) if code.feed else None,
         arena_bytes=program.arena_bytes, lower_bound=program.lower_bound, stack_reserve=STACK_RESERVE,
         stack_bound=binary.stack_bounds.get(code.invoke),
-        inputs=ports(graph.inputs), outputs=ports(graph.outputs), state=dict(graph.state), layers=layers,
+        inputs=ports(graph.inputs), outputs=ports(graph.outputs), state=dict(graph.state),
+        learning=_learning(code, options.step), layers=layers,
         memory=MemoryPlan.of(program),
         macs=graph.macs,
         code_bytes=binary.code, constant_bytes=binary.constants, static_bytes=binary.static,
+        sources=Sources(
+            files=tuple(sorted(code.files)), library=code.library, example=code.example, header=code.header,
+            selftest=code.selftest, arena_alignment=program.arena_alignment,
+        ),
+    )  # fmt: skip
+
+
+def _learning(code: GeneratedCode, step: StepInterface | None) -> Learning | None:
+    if step is None:
+        return None
+    return Learning(
+        identity=step.identity.hex(), trained=step.trained, shipped_bytes=code.shipped_bytes, samples=step.samples,
+        accumulate=code.accumulate, accumulation=step.accumulation, sums=step.sums,
     )  # fmt: skip

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinyml_core.api.runner import Device, Measurement, Runner, combined
-from tinyml_core.arithmetic.executor import ReferenceExecutor
 from tinyml_core.arithmetic.quantised import dequantise_array, quantise_array
 from tinyml_core.errors import DeviceFault, InputError, ToolchainError
 from tinyml_core.graph.graph import Graph
@@ -20,7 +19,9 @@ from tinyml_core.npz import read_npz
 from tinyml_core.pipeline import figures
 from tinyml_core.pipeline.compilation import BINARY_FILE, GRAPH_FILE, STATE_FILE
 from tinyml_core.pipeline.manifest import Manifest, read_manifest
+from tinyml_core.pipeline.rounds import Rounds
 from tinyml_core.pipeline.samples import Array, samples_for, to_source
+from tinyml_core.pipeline.trained import read_trained
 
 if TYPE_CHECKING:
     from tinyml_core.platform import Platform
@@ -33,7 +34,7 @@ class Execution:
     ``outputs``: name -> [samples, ...] in the types of ``samples`` given: float where floats were given. ``state``:
     what the last sample left of what every sample replaces, by the names of the inputs. ``exact``: no output byte and
     no byte of the state after any sample differs from the reference executor. The measurement is that of the first
-    sample.
+    sample, and where several make an update of the one that updates.
     """
 
     manifest: Manifest
@@ -81,6 +82,7 @@ def run_folder(
     *,
     seed: int = 0,
     runner: str | None = None,
+    trained: Path | None = None,
     advance: Callable[[int], None] = lambda done: None,
 ) -> Execution:
     """Run the network in ``folder``.
@@ -94,6 +96,7 @@ def run_folder(
             too. Arrays have the source's layout (``graph.axes``), which outputs get back.
         platform: supplies the runner.
         seed: of the random sample.
+        trained: blob of a board that takes the place of what lies in the folder, for training steps.
         runner: name of the machine that executes the binary; the one it was compiled for when None.
         advance: told after each sample how many more are done.
 
@@ -106,16 +109,19 @@ def run_folder(
     _check_agreement(manifest, graph, folder)
     samples, floats = _integer_samples(graph, inputs, seed)
     state = _first_state(folder, graph)
-    reference = ReferenceExecutor(graph)
+    if trained is not None:
+        state |= read_trained(trained, manifest, graph)
+    rounds = Rounds(graph, manifest)
     device = platform.create(Runner, runner or manifest.runner).load(folder / BINARY_FILE, manifest.profile.restore())
     _write_ports(device, manifest, state)
     collected: dict[str, list[Array]] = {name: [] for name in graph.outputs if name not in graph.state.values()}
     measurement, differing, count = None, 0, len(next(iter(samples.values())))
     for index in range(count):
         sample = {name: array[index] for name, array in samples.items()}
-        outputs, measured = _invoke(device, manifest, graph, sample, profile=index == 0)
+        profile = index == min(count, rounds.samples) - 1
+        outputs, measured = _invoke(device, manifest, graph, sample, rounds.symbol(index), profile=profile)
         measurement = measurement or measured
-        expected = reference.run({**sample, **state})
+        expected = rounds.expected(index, sample, state)
         differing += sum(differing_bytes(outputs[name], expected[name]) for name in graph.outputs)
         for name, arrays in collected.items():
             arrays.append(outputs[name])
@@ -134,7 +140,7 @@ def run_folder(
 
 
 def _invoke(
-    device: Device, manifest: Manifest, graph: Graph, sample: Mapping[str, Array], *, profile: bool
+    device: Device, manifest: Manifest, graph: Graph, sample: Mapping[str, Array], invoke: str, *, profile: bool
 ) -> tuple[dict[str, Array], Measurement | None]:
     arena = device.address(manifest.arena_symbol)
     layers = list(filter(None, (layer.function for layer in manifest.layers)))
@@ -149,7 +155,7 @@ def _invoke(
 
     if manifest.feed is None:
         _write_ports(device, manifest, sample)
-        call(manifest.invoke)
+        call(invoke)
     else:
         feed, (port,) = manifest.feed, manifest.inputs
         data = np.ascontiguousarray(sample[port.name]).tobytes()
@@ -157,7 +163,7 @@ def _invoke(
         for row in range(feed.rows):
             at = arena + port.offset + row % feed.slots * feed.row_bytes
             device.write(at, data[row * feed.row_bytes : (row + 1) * feed.row_bytes])
-            call(manifest.invoke)
+            call(invoke)
     outputs = {}
     for port in manifest.outputs:
         tensor = graph.tensors[port.name]
@@ -185,7 +191,11 @@ def _check_agreement(manifest: Manifest, graph: Graph, folder: Path) -> None:
     """A folder whose files were mixed by hand must not give figures that look right."""
     ports = [(port.name, port.size) for port in (*manifest.inputs, *manifest.outputs)]
     tensors = [(name, graph.tensors[name].bytes) for name in (*graph.inputs, *graph.outputs)]
-    if ports != tensors or manifest.state != graph.state:
+    learning = manifest.learning
+    told = learning is None or (
+        graph.state.keys() >= {*learning.trained, *learning.sums} and set(graph.outputs) >= {*learning.accumulation}
+    )
+    if ports != tensors or manifest.state != graph.state or not told:
         raise InputError("manifest and graph do not belong together", place=str(folder), remedy="run tinyml compile")
     if not (folder / BINARY_FILE).is_file():
         raise ToolchainError(f"has no {BINARY_FILE}", place=str(folder), remedy="run tinyml compile")

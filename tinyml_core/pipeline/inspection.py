@@ -8,11 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tinyml_core.api.generator import CodeGenerator
 from tinyml_core.errors import UnsupportedError
 from tinyml_core.graph.graph import Graph
 from tinyml_core.hardware.profile import HardwareProfile
-from tinyml_core.pipeline.compilation import CompileOptions
+from tinyml_core.pipeline.generation import generator_for
 from tinyml_core.pipeline.passes import Size, apply_passes
 from tinyml_core.program.planner import plan
 
@@ -50,13 +49,12 @@ class Inspection:
 
 
 def inspect_graph(graph: Graph, profile: HardwareProfile, platform: Platform) -> Inspection:
-    """Try every node of ``graph`` on the default code generator and plan it where all are taken.
+    """Try every node of ``graph`` on the target's code generator and plan it where all are taken.
 
     Raises:
         PluginError: the code generator or a pass cannot be had.
     """
-    options = CompileOptions()
-    generator = platform.create(CodeGenerator, options.generator)
+    generator = generator_for(platform, profile)
     rewritten = apply_passes(graph, platform)
     refused = []
     for node in rewritten.nodes:

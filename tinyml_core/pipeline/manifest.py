@@ -59,6 +59,7 @@ class Profile(_Model):
     def of(cls, profile: HardwareProfile) -> Profile:
         """The copy of a profile."""
         fields = asdict(profile) | {"features": tuple(sorted(profile.features)), "sources": dict(profile.sources)}
+        del fields["tools"]  # the manifest names those that were used
         return cls.model_validate(fields)
 
     def restore(self) -> HardwareProfile:
@@ -101,6 +102,32 @@ class Layer(_Model):
     estimated_cycles: float
 
 
+class Sources(_Model):
+    """The generated C; see :class:`~tinyml_core.api.generator.GeneratedCode`."""
+
+    files: tuple[str, ...]
+    library: tuple[str, ...]
+    example: str
+    header: str
+    selftest: str
+    arena_alignment: PositiveInt
+
+
+class Learning(_Model):
+    """What a training step offers besides; see :class:`~tinyml_core.api.generator.StepInterface`."""
+
+    identity: Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+    """In hexadecimal."""
+    trained: tuple[str, ...]
+    """The state that a blob holds, in this order."""
+    shipped_bytes: NonNegativeInt
+    """Flash of the first values of state, where the firmware calls the function that resets."""
+    samples: PositiveInt = 1
+    accumulate: str = ""
+    accumulation: tuple[str, ...] = ()
+    sums: tuple[str, ...] = ()
+
+
 class Manifest(_Model):
     """An output folder."""
 
@@ -131,12 +158,15 @@ class Manifest(_Model):
     state: dict[str, str] = {}
     """Inputs that a call replaces, such as weights that learn -> the output that has the same bytes. They are written
     once; their first values lie in ``state.npz``."""
+    learning: Learning | None = None
     layers: tuple[Layer, ...]
     memory: MemoryPlan
     macs: NonNegativeInt
     code_bytes: NonNegativeInt
     constant_bytes: NonNegativeInt
     static_bytes: NonNegativeInt
+    sources: Sources | None = None
+    """None in folders of versions that did not tell."""
 
     def write(self, folder: Path) -> None:
         """Write the manifest into ``folder``."""

@@ -21,6 +21,7 @@ from tinyml_core.errors import InputError
 from tinyml_core.events import Event
 from tinyml_core.graph.graph import Graph
 from tinyml_core.hardware.profile import HardwareProfile
+from tinyml_core.pipeline.curves import curve
 from tinyml_core.pipeline.passes import ordered_passes
 from tinyml_core.pipeline.search_journal import digest, search_fingerprint
 from tinyml_core.pipeline.stages import Stages
@@ -122,28 +123,36 @@ def pose(project: Project, data: Dataset, profile: HardwareProfile, platform: Pl
     return Problem(space, graph_of, costs_of, work_of, objectives, digest(data))
 
 
-def prepare_evaluator(project: Project, problem: Problem, data: Dataset, platform: Platform, stages: Stages) -> None:
-    """Let the evaluator do what its evaluations share, where there is such work.
+def prepare_evaluator(
+    project: Project, problem: Problem, data: Dataset, platform: Platform, stages: Stages
+) -> list[dict[str, Any]]:
+    """Let the evaluator do what its evaluations share, where there is such work; its curve, if so.
 
     Raises:
         TinyMLError: it cannot be done, by name.
     """
     chosen = project.search.evaluator
     evaluator = platform.create(Evaluator, chosen.name, chosen.options, "search.evaluator.options")
+    steps: list[int] = []
+    figures: list[float] = []
     if isinstance(evaluator, PreparedEvaluator):
         with stages.stage("prepare") as stage:
 
             def hear(step: int, figure: float) -> None:
                 stage.advance(1, f"step {step}: {figure:.4f}")
+                steps.append(step)
+                figures.append(figure)
 
             evaluator.prepare(problem.space, data, project.seed, hear)
+    return curve("loss of what the evaluations share", figures, steps)
 
 
 def _cost_models(project: Project) -> tuple[Reference, ...]:
     """Those the project names, or the analytic one planning as the compiler will."""
     compiler = project.compile
     options = {
-        "generator": compiler.generator.name, "objective": compiler.objective, "input_mode": compiler.input_mode,
+        "generator": compiler.generator.name or "", "kernels": list(compiler.kernels),
+        "objective": compiler.objective, "input_mode": compiler.input_mode,
     }  # fmt: skip
     return project.search.cost_models or (Reference(name="analytic", options=options),)
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinyml_core.api.dataset import DatasetSource
-from tinyml_core.api.generator import CodeGenerator
 from tinyml_core.api.quantizer import Quantizer
 from tinyml_core.api.search_space import SearchSpace
 from tinyml_core.config import Project
 from tinyml_core.errors import InputError
 from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.hardware.profile import HardwareProfile
+from tinyml_core.pipeline.generation import generator_for
 from tinyml_core.pipeline.passes import ordered_passes
 from tinyml_core.pipeline.stages import Stages
 from tinyml_core.program.planner import Candidates, least_bytes
@@ -98,7 +98,7 @@ def select_space(project: Project, options: SelectionOptions, platform: Platform
     with stages.stage("data"):
         source = platform.create(DatasetSource, project.dataset.name, project.dataset.options, "dataset.options")
         data = source.load(project.seed)
-    generator = platform.create(CodeGenerator, compiler.generator.name, compiler.generator.options)
+    generator = generator_for(platform, profile, compiler.generator.name, compiler.generator.options, compiler.kernels)
     mode: ExecutionMode = options.mode or ("rows" if compiler.input_mode == "rows" else "resident")
     task = SurveyTask(generator, profile, data.sample_shape, len(data.classes), mode)
     with stages.stage("survey", len(cells)) as stage:

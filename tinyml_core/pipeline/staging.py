@@ -21,8 +21,10 @@ MARK = "manifest.json"
 
 
 @contextmanager
-def staged(destination: Path) -> Iterator[Path]:
+def staged(destination: Path, mark: str = MARK) -> Iterator[Path]:
     """Yield an empty folder that replaces ``destination`` when the block ends without an error.
+
+    A folder that is not empty is replaced only where it holds the file ``mark``.
 
     Raises:
         InputError: the destination cannot be written, or holds something this program did not make.
@@ -31,7 +33,7 @@ def staged(destination: Path) -> Iterator[Path]:
     place = f"output folder {destination}"
     if destination.is_symlink() or (destination.exists() and not destination.is_dir()):
         raise InputError("is not a folder", place=place, remedy="choose another --out")
-    if destination.is_dir() and any(destination.iterdir()) and not (destination / MARK).is_file():
+    if destination.is_dir() and any(destination.iterdir()) and not (destination / mark).is_file():
         raise InputError("holds other files", place=place, remedy="choose another --out")
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from tinyml_core.errors import UnsupportedError
+from tinyml_core.api.generator import StepInterface
 from tinyml_core.hardware.profile import HardwareProfile
 from tinyml_core.pipeline.compilation import Compiled, CompileOptions, compile_into
 from tinyml_core.pipeline.execution import Execution, differing_bytes, run_folder
 from tinyml_core.pipeline.samples import Array
+from tinyml_core.training.blob import layout_of
 from tinyml_core.training.head import LOGITS
 from tinyml_core.training.simulation import Outcome, Simulation
 from tinyml_core.training.step import LOSS, RATE, SEED, TARGET, TrainingStep
@@ -57,18 +58,25 @@ def compile_step(
     """Compile a training step into an existing empty folder, first values of its variables included.
 
     Raises:
-        UnsupportedError: several samples to a step, or the generator cannot carry out an operator.
+        UnsupportedError: the generator cannot carry out an operator.
         CapacityError: the step does not fit; names the region or step and the bytes that are missing.
         ToolchainError: no compiler is usable, or it refused the sources.
     """
-    if step.apply is not None:
-        raise UnsupportedError(
-            f"{step.samples} samples to a step are simulated only",
-            place="training step",
-            remedy="take one sample to a step",
-        )
-    state = {each.name: each.initial for each in step.variables}
-    return compile_into(folder, step.graph, profile, replace(options, state=state), platform)
+    return compile_into(folder, step.whole, profile, replace(options, step=interface_of(step)), platform)
+
+
+def interface_of(step: TrainingStep) -> StepInterface:
+    """What the C of a step offers besides."""
+    layout = layout_of(step)
+    return StepInterface(
+        initial={each.name: each.initial for each in step.variables},
+        prediction=LOGITS,
+        trained=tuple(tensor.name for tensor in layout.tensors),
+        identity=layout.identity,
+        samples=step.samples,
+        sums=step.sums,
+        accumulation=step.graph.outputs if step.samples > 1 else (),
+    )
 
 
 def simulate(

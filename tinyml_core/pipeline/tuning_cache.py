@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from tinyml_core.api.generator import CodeGenerator
+from tinyml_core.api.generator import CodeGenerator, ExtensibleGenerator
 from tinyml_core.errors import InputError
 from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.hardware.profile import HardwareProfile
@@ -49,11 +49,12 @@ def tuning_file() -> Path:
 
 
 def generator_version(generator: CodeGenerator) -> str:
-    """Digest of all sources of the package that the generator's class lies in, its options included."""
-    home = Path(inspect.getfile(type(generator))).parent
+    """Digest of all sources of the packages that the generator's and its kernels' classes lie in, and its options."""
+    kernels = generator.kernels.values() if isinstance(generator, ExtensibleGenerator) else ()
     digest = hashlib.sha256(repr(generator).encode())
-    for path in sorted(path for path in home.rglob("*") if path.is_file() and path.suffix != ".pyc"):
-        digest.update(str(path.relative_to(home)).encode() + b"\0" + path.read_bytes())
+    for home in (Path(inspect.getfile(type(each))).parent for each in (generator, *kernels)):
+        for path in sorted(path for path in home.rglob("*") if path.is_file() and path.suffix != ".pyc"):
+            digest.update(str(path.relative_to(home)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -63,6 +63,11 @@ def divided(graph: Graph, widest: int = WIDEST) -> Graph:
     return graph
 
 
+def cut_name(name: str, axis: int, first: int, size: int) -> str:
+    """The name of ``size`` indices of a tensor from ``first`` on along ``axis``."""
+    return f"{name}.{axis}.{first}+{size}"
+
+
 def _way(graph: Graph, start: Node) -> _Way | None:
     """The way of a node's output; None where it ends in something that needs all channels at once."""
     output = graph.outputs_of(start)[0]
@@ -266,7 +271,7 @@ class _Division:
 
     def _cut(self, name: str, axis: int, first: int, size: int) -> str:
         """``size`` indices from ``first`` on along ``axis``, as a constant or by a :class:`Slice`."""
-        tensor, part = self._tensors[name], f"{name}.{axis}.{first}+{size}"
+        tensor, part = self._tensors[name], cut_name(name, axis, first, size)
         if part in self._tensors:
             return part
         scales = tensor.quantization

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -22,10 +23,12 @@ from tinyml_core.graph.graph import Graph
 from tinyml_core.graph.operators import Add, Binary, Expand
 from tinyml_core.graph.tensor import Array, DType, Tensor
 from tinyml_core.graph.verify import verify
-from tinyml_core.training.autodiff import UNSCALED, Backward
+from tinyml_core.training.autodiff import Backward
 from tinyml_core.training.coarsening import with_biases_in_reach
 from tinyml_core.training.dividing import divided
 from tinyml_core.training.head import LOGITS, FloatHead, classifier, new_head, own_head
+from tinyml_core.training.joining import joined
+from tinyml_core.training.layers_in_parts import layers_in_parts
 from tinyml_core.training.losses import LOSSES
 from tinyml_core.training.rewriting import pruned, renamed, saved_early
 from tinyml_core.training.rules import RULES
@@ -33,7 +36,6 @@ from tinyml_core.training.scheme import resolved
 from tinyml_core.training.variables import Learnt, Variable, with_variables
 
 LOSS, TARGET, RATE, SEED = "loss", "target", "rate", "seed"
-_NARROW = (DType.INT8, DType.UINT8, DType.INT16)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +57,16 @@ class TrainingStep:
     samples: int
     """Samples to a step."""
 
+    @property
+    def sums(self) -> tuple[str, ...]:
+        """The variables that add gradients up, which are 0 where a step begins."""
+        return tuple(_sum(each.parameter) for each in self.learnt) if self.samples > 1 else ()
+
+    @cached_property
+    def whole(self) -> Graph:
+        """What the last sample of a step takes, update included: the graph that a device is given."""
+        return joined(self.graph, self.apply, self.sums) if self.apply else self.graph
+
 
 def build_step(
     graph: Graph,
@@ -75,7 +87,8 @@ def build_step(
         head: a new last layer, which learns; None keeps the network's own, which learns if the scheme says so.
         samples: whose gradients are averaged before each update.
         widest: bytes above which a gradient is computed some channels at a time, which saves memory; sums of the parts
-            are then added up, see :mod:`~tinyml_core.training.dividing`. None: always at once.
+            are then added up, see :mod:`~tinyml_core.training.dividing`. So are the outputs of layers whose weights are
+            merged from more bytes, see :mod:`~tinyml_core.training.layers_in_parts`. None: always at once.
 
     Raises:
         InputError: the scheme does not suit the network, nothing would learn, or the loss is unknown.
@@ -140,9 +153,8 @@ class _Writer:
         """The variables that a parameter needs, with their first values as data."""
         yield replace(self._forward.tensors[each.parameter.name], data=each.initial)
         for state in self._states[each.parameter.name]:
-            quantization = UNSCALED if state.dtype in _NARROW else None
             initial = np.full(state.shape, state.initial, state.dtype.numpy)
-            yield Tensor(state.name, state.shape, state.dtype, quantization, initial)
+            yield Tensor(state.name, state.shape, state.dtype, state.quantization, initial)
         if self._samples > 1:
             shape = each.parameter.shape
             yield Tensor(_sum(each.parameter), shape, DType.FLOAT32, None, np.zeros(shape, np.float32))
@@ -169,7 +181,9 @@ class _Writer:
             raise InputError("does not lead to the loss", place=f"parameter {min(unreached)!r}")
         graph = self._finished(builder, inputs, [value, logits], updated)
         graph = saved_early(renamed(graph, {value: LOSS}))
-        return verify(graph if self._widest is None else divided(graph, self._widest)), updated
+        if self._widest is not None:
+            graph = layers_in_parts(divided(graph, self._widest), self._widest)
+        return verify(graph), updated
 
     def _apply(self) -> tuple[Graph, dict[str, str]]:
         """The graph that updates by the mean of the gradients and starts their sums anew."""

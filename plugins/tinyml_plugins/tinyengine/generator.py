@@ -4,49 +4,46 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, fields, replace
+
+import numpy as np
 
 from tinyml_core import __version__
-from tinyml_core.api.generator import GeneratedCode, RowFeed
+from tinyml_core.api.generator import GeneratedCode, Kernel, RowFeed, StepInterface
 from tinyml_core.arithmetic.lowering import lower
 from tinyml_core.arithmetic.reference import prepare_results
 from tinyml_core.errors import UnsupportedError
 from tinyml_core.graph.graph import Graph, Node
 from tinyml_core.graph.operator import Operator
 from tinyml_core.graph.operators import (
-    Add,
     BiasGradient,
-    Binary,
-    Concat,
     Conv2DInputGradient,
     Conv2DWeightGradient,
     DepthwiseInputGradient,
     DepthwiseWeightGradient,
-    Expand,
-    Gather,
     MaskedScale,
-    MatMul,
     MaxPoolGradient,
     MergeChannels,
     SaturatingSubtract,
     SaturationMask,
-    Slice,
     StochasticRound,
 )
 from tinyml_core.graph.operators.window import Window
 from tinyml_core.graph.serialise import digest
-from tinyml_core.graph.tensor import Tensor
 from tinyml_core.hardware.profile import HardwareProfile
-from tinyml_core.program.program import Program, Segment, Step
+from tinyml_core.program.program import Program, Step
 from tinyml_core.program.rows import row_bytes, row_count
 from tinyml_core.program.schedule import Schedule
 from tinyml_plugins.tinyengine.constants import literals
-from tinyml_plugins.tinyengine.kernel import C_TYPES, Layer, LayerKernel
+from tinyml_plugins.tinyengine.given import GivenKernels, given_files, given_kernels, given_schedules
+from tinyml_plugins.tinyengine.kernel import Layer, LayerKernel
+from tinyml_plugins.tinyengine.learning import learning
 from tinyml_plugins.tinyengine.naming import check_prefix
 from tinyml_plugins.tinyengine.rendering import render
 from tinyml_plugins.tinyengine.selftest import INCREMENT, MULTIPLIER, answers, element
 from tinyml_plugins.tinyengine.table import KERNELS, kernel_of
 from tinyml_plugins.tinyengine.variables import has_variables
+from tinyml_plugins.tinyengine.writing import Port, WrittenLayer, ports_of, stages_of
 
 SHARED = (
     "tinyml_arithmetic.h",
@@ -75,66 +72,10 @@ OF_OPERATORS: Mapping[str, frozenset[type[Operator]]] = {
     "tinyml_updates.h": frozenset({SaturatingSubtract, StochasticRound}),
 }  # fmt: skip
 """The headers that only networks with certain operators need."""
-SMALL = frozenset(
-    {
-        Add, BiasGradient, Binary, Concat, Expand, Gather, MatMul, MergeChannels, SaturatingSubtract, SaturationMask,
-        Slice, StochasticRound,
-    }
-)  # fmt: skip
-"""Operators of training steps that are many and do little."""
+LASTING = ("tinyml_slots.h", "tinyml_blob.h")
+"""The headers of training steps whose tensors can be kept."""
 VMLA = frozenset({"cortex-m7"})
 """Cores that issue one VMLA.F32 a cycle, as the simulator times them; on the Cortex-M4 it takes three (TRM)."""
-
-
-@dataclass(frozen=True)
-class Port:
-    """An input or output of the network as the header shows it: ``name`` and ``MACRO`` complete the prefix."""
-
-    name: str
-    macro: str
-    tensor: Tensor
-    ctype: str
-    offset: int
-
-
-@dataclass(frozen=True)
-class Stage:
-    """What runs as one: a whole layer, or the layers of a segment row by row."""
-
-    layers: tuple[WrittenLayer, ...]
-    segment: Segment | None = None
-
-    @property
-    def events(self) -> list[int]:
-        """The order as printed: 0 for an arrival, else 1 more than the step's place in the segment."""
-        assert self.segment is not None
-        events = [event + 1 for event in self.segment.order]
-        return events if self.segment.pushed else [event for event in events if event]
-
-
-@dataclass(frozen=True)
-class WrittenLayer:
-    """A step with the statements of its function; no ``symbol`` where there is nothing to do."""
-
-    number: int
-    step: Step
-    layer: Layer
-    body: str
-
-    @property
-    def symbol(self) -> str:
-        """The C function, or ""."""
-        return self.layer.symbol if self.body else ""
-
-    @property
-    def small(self) -> bool:
-        """Whether size counts more than speed: around the gradients of a training step."""
-        return bool(self.layer.graph.state) and type(self.step.node.op) in SMALL
-
-    @property
-    def ignores_row(self) -> bool:
-        """Whether the function gets a row that it has no use for, as where there is only one."""
-        return self.layer.rowwise and not re.search(r"\brow\b", self.body)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,6 +86,23 @@ class TinyEngine:
     """Offer the kernels that use the core's DSP extension, where it has one."""
     wide_weights: bool = False
     """Offer the kernels that keep int8 weights as int16 in flash: a tenth fewer instructions, twice the flash."""
+    _given: GivenKernels = field(default=(), init=False)
+
+    @property
+    def kernels(self) -> Mapping[str, Kernel]:
+        """See :class:`~tinyml_core.api.generator.ExtensibleGenerator`."""
+        return dict(self._given)
+
+    def with_kernels(self, kernels: Mapping[str, Kernel]) -> TinyEngine:
+        """See :class:`~tinyml_core.api.generator.ExtensibleGenerator`.
+
+        Raises:
+            PluginError: a kernel has the name of one of the bundled ones.
+        """
+        extended = replace(self)
+        own = {kernel.name for kernels_of in KERNELS.values() for kernel in kernels_of}
+        object.__setattr__(extended, "_given", given_kernels(kernels, own))
+        return extended
 
     def candidates(self, node: Node, graph: Graph, profile: HardwareProfile) -> Sequence[Schedule]:
         """Every schedule of every kernel that knows ``node``.
@@ -152,6 +110,15 @@ class TinyEngine:
         Raises:
             UnsupportedError: there is none; names node, operator and types.
         """
+        given = given_schedules(self._given, node, graph, profile)
+        try:
+            return [*self._own(node, graph, profile), *given]
+        except UnsupportedError:
+            if not given:
+                raise
+            return given
+
+    def _own(self, node: Node, graph: Graph, profile: HardwareProfile) -> list[Schedule]:
         if type(node.op) not in KERNELS:
             raise _unsupported(node, graph, "the code generator has no kernel for this operator")
         _check_arithmetic(node, graph)
@@ -167,22 +134,28 @@ class TinyEngine:
             raise _unsupported(node, graph, "no kernel of the code generator knows this shape")
         return schedules
 
-    def generate(self, program: Program, prefix: str) -> GeneratedCode:
+    def generate(self, program: Program, prefix: str, step: StepInterface | None = None) -> GeneratedCode:
         """C sources of ``program``: ``<prefix>.c`` with its headers, and ``main.c`` with the arena.
 
         Raises:
             InputError: ``prefix`` cannot start C names.
-            UnsupportedError: a graph output is a constant.
+            UnsupportedError: a graph output is a constant, or a part of a training step cannot run alone.
         """
         check_prefix(prefix)
         tables: dict[tuple[str, tuple[str, ...]], str] = {}
         written = [self._write(program, number, step, prefix, tables) for number, step in enumerate(program.steps)]
-        stages, feed = _stages(program, written), _feed(program, prefix)
-        outputs = _ports(program, program.graph.outputs, "output")
+        stages, feed = stages_of(program, written), _feed(program, prefix)
+        inputs = ports_of(program, program.graph.inputs, "input")
+        outputs = ports_of(program, program.graph.outputs, "output")
+        offered = learning(program, prefix, step, stages, inputs + outputs, tables) if step else None
         operators = {type(step.node.op) for step in program.steps}
         headers = [name for name, needed_by in OF_OPERATORS.items() if operators & needed_by]
         if any(has_variables(step.node, program.graph) for step in program.steps):
             headers.append("tinyml_variables.h")
+        if offered:
+            headers += LASTING
+        own = [f"{prefix}.h", f"{prefix}_weights.h", *SHARED, *headers]
+        given = given_files(self._given, {step.schedule.kernel for step in program.steps}, own)
         values = {
             "prefix": prefix,
             "program": program,
@@ -190,15 +163,21 @@ class TinyEngine:
             "layers": written,
             "stages": stages,
             "feed": feed,
-            "headers": headers,
+            "headers": [*headers, *given],
             "vmla": VMLA,
-            "constants": [constant for each in written for constant in each.layer.constants],
-            "inputs": _ports(program, program.graph.inputs, "input"),
+            "constants": [
+                *(constant for each in written for constant in each.layer.constants),
+                *(offered.constants if offered else ()),
+            ],
+            "learning": offered,
+            "inputs": inputs,
             "outputs": outputs,
             "version": __version__,
-            "options": ", ".join(f"{name} {value}" for name, value in sorted(asdict(self).items())),
+            "options": ", ".join(
+                sorted(f"{each.name} {getattr(self, each.name)}" for each in fields(self) if each.init)
+            ),
             "digest": digest(program.graph),
-            **_selftest(program.graph, outputs),
+            **_selftest(program.graph, outputs, offered.sums if offered else ()),
         }
         files = {
             f"{prefix}.h": render("network.h.j2", **values),
@@ -206,6 +185,7 @@ class TinyEngine:
             f"{prefix}_weights.h": render("weights.h.j2", **values),
             f"{prefix}_selftest.c": render("selftest.c.j2", **values),
             **{name: render(name) for name in (*SHARED, *headers)},
+            **given,
             "main.c": render("main.c.j2", **values),
         }
         return GeneratedCode(
@@ -216,6 +196,10 @@ class TinyEngine:
             library=(f"{prefix}.c", f"{prefix}_selftest.c"),
             example="main.c",
             feed=feed,
+            accumulate=f"{prefix}_accumulate" if step and step.samples > 1 else "",
+            shipped_bytes=offered.shipped_bytes if offered else 0,
+            header=f"{prefix}.h",
+            selftest=f"{prefix}_selftest",
         )
 
     def _write(
@@ -223,29 +207,21 @@ class TinyEngine:
     ) -> WrittenLayer:
         kind = re.sub(r"[^A-Za-z0-9_]", "_", step.node.op.kind, flags=re.ASCII)
         layer = Layer(program, step, f"{prefix}_step{number:02d}_{kind}", shared=tables)
-        body = kernel_of(step.node.op, step.schedule.kernel).emit(layer=layer)
+        given = self.kernels.get(step.schedule.kernel)
+        body = given.emit(layer) if given else kernel_of(step.node.op, step.schedule.kernel).emit(layer=layer)
         return WrittenLayer(number, step, layer, body)
 
 
-def _selftest(graph: Graph, outputs: Sequence[Port]) -> dict[str, object]:
-    """What the template of the known-answer test needs."""
-    expected = answers(graph)
+def _selftest(graph: Graph, outputs: Sequence[Port], sums: Sequence[Port]) -> dict[str, object]:
+    """What the template of the known-answer test needs; ``sums`` are 0 behind an update."""
+    anew = {graph.state[each.tensor.name]: np.zeros(each.tensor.shape, np.float32) for each in sums}
+    expected = {**answers(graph), **anew}
     return {
         "multiplier": MULTIPLIER,
         "increment": INCREMENT,
         "elements": [element("next", graph.tensors[name].dtype) for name in graph.inputs],
         "expected": [(port, literals(expected[port.tensor.name])) for port in outputs],
     }
-
-
-def _stages(program: Program, written: Sequence[WrittenLayer]) -> list[Stage]:
-    stages, number = [], 0
-    while number < len(written):
-        segment = program.segment_of(number)
-        last = segment.last if segment else number
-        stages.append(Stage(tuple(written[number : last + 1]), segment))
-        number = last + 1
-    return stages
 
 
 def _feed(program: Program, prefix: str) -> RowFeed | None:
@@ -285,17 +261,3 @@ def _unsupported(node: Node, graph: Graph, problem: str) -> UnsupportedError:
     reads = ", ".join(tensor.dtype.value for tensor in graph.inputs_of(node))
     writes = ", ".join(tensor.dtype.value for tensor in graph.outputs_of(node))
     return UnsupportedError(problem, place=f"node {node.name!r} ({node.op.kind}, {reads} to {writes})")
-
-
-def _ports(program: Program, names: Sequence[str], role: str) -> list[Port]:
-    ports = []
-    for index, name in enumerate(names):
-        tensor = program.graph.tensors[name]
-        if tensor.data is not None:
-            raise UnsupportedError("is a constant, which needs no device", place=f"graph {role} {name!r}")
-        if tensor.dtype not in C_TYPES:
-            raise UnsupportedError(f"has type {tensor.dtype.value}", place=f"graph {role} {name!r}")
-        suffix = role if len(names) == 1 else f"{role}_{index}"
-        offset = program.buffer_of(name).offset
-        ports.append(Port(suffix, suffix.upper(), tensor, C_TYPES[tensor.dtype], offset))
-    return ports

@@ -23,7 +23,7 @@ from tinyml_core.graph.operators import (
     MergeChannels,
     Reshape,
 )
-from tinyml_core.graph.tensor import Quantization
+from tinyml_core.graph.tensor import Quantization, Tensor
 from tinyml_core.training.autodiff import Backward
 
 
@@ -82,9 +82,7 @@ def dense(back: Backward, node: Node) -> None:
     gradient = _of_accumulator(back, node)
     spread = back.emit(Reshape((1, count, 1, classes)), [gradient], node, "output_gradient")
     if back.wants(rows.name):
-        taps = back.emit(
-            Reshape((classes, 1, 1, features)), [weights.name], node, "taps", back.tensor(weights.name).quantization
-        )
+        taps = _taps(back, node, weights, (classes, 1, 1, features))
         backwards = back.emit(Conv2DInputGradient(height=count, width=1), [spread, taps], node, "pixels_gradient")
         back.give(rows.name, back.emit(Reshape(rows.shape), [backwards], node, "input_gradient"))
     _bias(back, node, gradient)
@@ -95,6 +93,13 @@ def dense(back: Backward, node: Node) -> None:
         pixels = back.emit(Reshape((1, count, 1, wide)), [source], node, "pixels", rows.quantization)
         filters = back.emit(Conv2DWeightGradient(), [pixels, spread], node, "filters_gradient")
         back.give(variable, back.emit(Reshape((classes, wide)), [filters], node, "weight_gradient"))
+
+
+def _taps(back: Backward, node: Node, weights: Tensor, shape: tuple[int, ...]) -> str:
+    """Weights of a dense layer as those of a convolution, in flash where they are constant."""
+    if weights.data is not None:
+        return back.constant(weights.data.reshape(shape), f"{node.name}.taps", weights.quantization)
+    return back.emit(Reshape(shape), [weights.name], node, "taps", weights.quantization)
 
 
 def _float_dense(back: Backward, node: Node) -> None:

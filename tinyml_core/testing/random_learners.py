@@ -1,55 +1,24 @@
-"""Random int8 networks with residuals, values read several times and concatenations; and a plain rule of learning."""
+"""Random int8 networks for tests of learning: residuals, values read several times, concatenations."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypedDict, Unpack
 
 import numpy as np
 
-from tinyml_core.api.optimizer import Parameter, State
-from tinyml_core.api.update_selector import LayerUpdate, UpdateScheme
 from tinyml_core.graph import DType, Graph, GraphBuilder, Quantization
 from tinyml_core.graph import operators as ops
-from tinyml_core.graph.operators import SaturatingSubtract, StochasticRound
+from tinyml_core.graph.operator import Operator
 from tinyml_core.graph.verify import verify
 
 
-class Descent:
-    """``p - rate * gradient``, rounded stochastically where p is an integer."""
+def random_network(seed: int, gain: float = 1.0) -> Graph:
+    """A network of 3 to 5 classes for images of 6 to 10 pixels; one of each kind of block, in any order, and others.
 
-    def state(self, parameter: Parameter) -> tuple[State, ...]:
-        return ()
-
-    def update(
-        self,
-        builder: GraphBuilder,
-        parameter: Parameter,
-        value: str,
-        gradient: str,
-        state: tuple[str, ...],
-        rate: str,
-        seed: str,
-    ) -> tuple[str, ...]:
-        change = builder.node(ops.Binary("multiply"), [gradient, rate])
-        if parameter.dtype is DType.FLOAT32:
-            return (builder.node(ops.Binary("subtract"), [value, change]),)
-        whole = builder.node(StochasticRound(parameter.stream), [change, seed])
-        kept = builder.tensor(value).quantization
-        return (builder.node(SaturatingSubtract(), [value, whole], quantization=kept),)
-
-
-def everything(graph: Graph) -> UpdateScheme:
-    """A scheme in which all layers learn."""
-    linear = (ops.Conv2D, ops.DepthwiseConv2D, ops.FullyConnected)
-    return UpdateScheme(
-        tuple(LayerUpdate(node.name, True, None) for node in graph.nodes if isinstance(node.op, linear))
-    )
-
-
-def random_network(seed: int) -> Graph:
-    """A network of 3 to 5 classes for images of 6 to 10 pixels; one of each kind of block, in any order, and others."""
-    author = _Author(np.random.default_rng(seed))
+    ``gain`` times as large as usual is what layers compute: far above 1 most outputs saturate.
+    """
+    author = _Author(np.random.default_rng(seed), gain)
     value = author.builder.input("image", (1, *author.sizes(6, 11, 2), int(author.rng.integers(2, 5))), DType.INT8, Q)
     kinds = [*BLOCKS, *author.rng.choice(list(BLOCKS), 2)]
     value = author.convolution(value, 6)
@@ -77,9 +46,15 @@ def residual_network() -> Graph:
 Q = Quantization.per_tensor(0.05, 3)
 
 
+class _Window(TypedDict, total=False):
+    stride: tuple[int, int]
+    padding: tuple[int, int, int, int]
+    dilation: tuple[int, int]
+
+
 class _Author:
-    def __init__(self, rng: np.random.Generator) -> None:
-        self.rng, self.builder, self._count = rng, GraphBuilder("random"), 0
+    def __init__(self, rng: np.random.Generator, gain: float = 1.0) -> None:
+        self.rng, self.builder, self._count, self._gain = rng, GraphBuilder("random"), 0, gain
 
     def sizes(self, low: int, high: int, count: int) -> tuple[int, ...]:
         return tuple(int(size) for size in self.rng.integers(low, high, count))
@@ -93,14 +68,14 @@ class _Author:
     def channels(self, value: str) -> int:
         return self.builder.tensor(value).shape[-1]
 
-    def linear(self, op: Any, source: str, shape: tuple[int, ...], axis: int) -> str:
+    def linear(self, op: Operator, source: str, shape: tuple[int, ...], axis: int) -> str:
         image, output = self.builder.tensor(source), self.scale()
         self._count += 1
         weights = self.rng.integers(-127, 128, shape).astype(np.int8)
         count, taps = shape[axis], weights.size // shape[axis]
-        everyday = output.scale[0] / (image.scale * 60 * taps**0.5)
+        everyday = self._gain * output.scale[0] / (image.scale * 60 * taps**0.5)
         spread = self.rng.uniform(0.5, 2.0, count if self.rng.random() < 0.7 else 1)
-        scales = np.float32(everyday * spread)
+        scales = (everyday * spread).astype(np.float32)
         per = Quantization.per_channel(scales, axis) if len(scales) > 1 else Quantization.per_tensor(scales[0])
         operands = [source, self.builder.constant(f"w{self._count}", weights, per)]
         if self.rng.random() < 0.8:
@@ -113,16 +88,16 @@ class _Author:
         functions = (ops.Unary("leaky_relu", 0.25), ops.Unary("hard_swish"), ops.Unary("tanh"))
         return functions[int(self.rng.integers(3))]
 
-    def window(self, source: str) -> dict[str, Any]:
+    def window(self, source: str) -> _Window:
         large = min(self.builder.tensor(source).shape[1:3]) >= 4
-        stride = self.sizes(1, 3, 2) if large and self.rng.random() < 0.3 else (1, 1)
-        return {"stride": stride, "padding": (1, *self.sizes(1, 3, 1), 1, 1)}
+        down, right = self.sizes(1, 3, 2) if large and self.rng.random() < 0.3 else (1, 1)
+        return {"stride": (down, right), "padding": (1, int(self.rng.integers(1, 3)), 1, 1)}
 
-    def convolution(self, source: str, channels: int | None = None, taps: int = 3, **attributes: Any) -> str:
+    def convolution(self, source: str, channels: int | None = None, taps: int = 3, **window: Unpack[_Window]) -> str:
         channels = channels or int(self.rng.integers(3, 9))
         shape = (channels, taps, taps, self.channels(source))
         activation = ((ops.IDENTITY, ops.RELU, (-2.0, 2.5)))[int(self.rng.integers(3))]
-        return self.linear(ops.Conv2D(activation=activation, **attributes), source, shape, 0)
+        return self.linear(ops.Conv2D(activation=activation, **window), source, shape, 0)
 
 
 def _inverted_residual(author: _Author, source: str) -> str:
@@ -158,7 +133,7 @@ def _multiplied_depthwise(author: _Author, source: str) -> str:
     return author.convolution(wide, 5, 1)
 
 
-def _pooled(op: Any) -> Callable[[_Author, str], str]:
+def _pooled(op: type[ops.AveragePool2D] | type[ops.MaxPool2D]) -> Callable[[_Author, str], str]:
     def make(author: _Author, source: str) -> str:
         activation = (ops.IDENTITY, (-0.5, 1.0))[int(author.rng.integers(2))]
         pool = op(padding=(1, 0, 0, 1), kernel=(2, 2), activation=activation)
